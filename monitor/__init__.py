@@ -1,0 +1,1 @@
+"""The service: venues, sockets, markets, alerts, metrics, the page."""
