@@ -146,6 +146,4 @@ class ServiceView:
     venues: tuple[VenueView, ...] = ()
     alerts: tuple[AlertView, ...] = ()
     fx: tuple[FxView, ...] = ()
-    alert_totals: Mapping[tuple[str, str, str], int] = field(
-        default_factory=dict
-    )  # (asset, kind, transition)
+    alert_totals: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # (asset, kind, transition)

@@ -36,9 +36,7 @@ TRADE_LOTS: Final = 1
 TRADE_SIDE: Final = 2  # taker side: +1 bought, -1 sold
 TRADE_TIME: Final = 3  # venue time, ns
 TRADE_ID: Final = 4  # the venue's numeric id, 0 where it has none
-TRADE_KEPT: Final = (
-    5  # 1 = counts as flow, 0 = excluded by the venue's flag (block trade, insurance fund, ADL)
-)
+TRADE_KEPT: Final = 5  # 1 = counts as flow, 0 = excluded by the venue's flag (block trade, insurance fund, ADL)
 TRADE_SIZE: Final = 8
 
 BUY: Final = 1

@@ -23,9 +23,7 @@ class Topic:
     key: str
     channel: Channel
     symbols: tuple[str, ...]  # () = every market of the venue
-    silence_seconds: float | None = (
-        None  # longest silence that is normal, also for the first frame; None = any
-    )
+    silence_seconds: float | None = None  # longest silence that is normal, also for the first frame; None = any
     book: BookGrammar | None = None
     trades: TradeGrammar | None = None
 
@@ -173,9 +171,7 @@ class Venue(ABC):
     def instrument_requests(self, symbols: Sequence[str]) -> list[RestRequest]: ...
 
     @abstractmethod
-    def parse_instruments(
-        self, request: RestRequest, body: bytes
-    ) -> tuple[list[Instrument], RestRequest | None]:
+    def parse_instruments(self, request: RestRequest, body: bytes) -> tuple[list[Instrument], RestRequest | None]:
         """Instruments of one page, and the request of the next page. Raises FrameError."""
 
     # -- sockets
