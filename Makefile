@@ -1,0 +1,76 @@
+# Undertow's commands. Each is repeatable, prints what it installs, and works from a bare Debian or Ubuntu machine.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint bench soak docs image constraints clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/.run system-mosquitto ## the whole service on simulated venues, with its own broker
+	$(BIN)/undertow demo
+
+run: $(VENV)/.run system-mosquitto ## live venues with configs/default.toml
+	$(BIN)/undertow run -c configs/default.toml
+
+test: $(VENV)/.test system-mosquitto system-prometheus system-chromium lint ## the whole suite, with everything it needs
+	$(BIN)/python -m pytest -m "not soak and not bench"
+
+lint: $(VENV)/.test ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench ## ours against four other order books, on the same frames
+	$(BIN)/python -m tests.bench
+
+soak: $(VENV)/.test system-mosquitto ## long runs
+	$(BIN)/python -m pytest -m soak
+
+docs: $(VENV)/.run ## regenerate docs/reference and the deployed dashboards from the code
+	$(BIN)/undertow docs --out docs/reference
+
+image: ## the container image
+	docker build -t undertow .
+
+constraints: ## pin what a fresh environment would install today
+	$(PYTHON) -m venv build/pin && build/pin/bin/python -m pip -q install '.[test]' \
+	  && build/pin/bin/python -m pip freeze --exclude undertow --exclude pip > constraints.txt && rm -rf build/pin
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# -- the environment: one stamp per set of extras
+$(BIN)/python:
+	@echo "== creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Undertow needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { echo "== installing the system package python3-venv"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "== installing undertow into $(VENV)"
+	$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "== installing undertow and its test tools into $(VENV)"
+	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "== installing undertow and the order books it is compared with into $(VENV)"
+	$(PIP) install -q -c constraints.txt -e '.[test,bench]'
+	@touch $@
+
+# -- system packages: system-NAME installs the Debian package NAME when its command is not there
+.PHONY: system-%
+system-%:
+	@command -v $* >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $* >/dev/null 2>&1 || { \
+	  echo "== installing the system package $*"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	    apt-get install -y -qq --no-install-recommends $* >/dev/null; }
