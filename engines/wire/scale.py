@@ -46,7 +46,7 @@ class Grid:
     @property
     def unit_lossy(self) -> float:
         """The unit as a float: for figures on the way out only."""
-        return self.multiple / 10**self.decimals
+        return float(self.multiple / 10**self.decimals)
 
 
 @dataclass(frozen=True, slots=True)
