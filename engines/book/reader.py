@@ -1,0 +1,247 @@
+"""The reading side of a live book: nothing here changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.book.around import report_around
+from engines.book.bands import SIDES, BandReport, BandSet, Cost, Reference, Side, Top
+from engines.book.ladder import export_levels, lots_at, verified_edge
+from engines.book.memory import (
+    BEST,
+    BEYOND,
+    COUNT,
+    CROSSED,
+    LAST_AT,
+    OVERSIZED,
+    UPDATES,
+    VERIFIED_HIGH,
+    VERIFIED_LOW,
+    WINDOW_EXCEEDED,
+    Block,
+)
+from engines.book.reading import costs, no_costs, report
+from engines.book.sequence import DROPPED, EMPTY, EPOCH, GAPS, LAST, LIVE, RESETS, SEEDED, STATE_SIZE, STATUS
+from engines.book.worth import Worth
+from engines.wire.layout import ASK, BID
+
+SECOND: Final = 1_000_000_000
+DEEP_FRESH_FOR: Final = 60 * SECOND  # contract: a deep snapshot counts for 60 s
+# When the verified reach has shrunk to this share of what the snapshot gave, another snapshot is worth its weight.
+REACH_WORN: Final = 0.5
+
+Reason = Literal[
+    "",
+    "no_snapshot",  # nothing has seeded the book yet
+    "waiting_for_stream",  # seeded over REST, no frame has joined the snapshot yet
+    "gap",
+    "unreadable_frame",  # a frame that neither path could read: what it changed is not known
+    "disconnected",
+    "crossed",
+    "mismatch",
+    "stale_snapshot",
+    "buffer_overflow",
+    "oversized",
+    "regrid",
+    "one_sided",
+    "moved_beyond_snapshot",  # the best price lies where the snapshot never reached
+]
+
+_KERNEL_COUNTERS: Final = {
+    "updates": UPDATES,
+    "gaps": GAPS,
+    "crossed": CROSSED,
+    "dropped": DROPPED,
+    "resets": RESETS,
+    "beyond": BEYOND,
+    "oversized": OVERSIZED,
+    "window_exceeded": WINDOW_EXCEEDED,
+}
+_OWN_COUNTERS: Final = (
+    "mismatch",  # snapshots that differed inside the verified reach
+    "mismatched_levels",
+    "merged",
+    "merge_failed",  # snapshots of no use: too old, or no journal reached back to them
+    "stale_snapshots",
+    "recentred",
+    "buffered_overflow",
+    "journal_overflow",
+    "carried",  # levels kept over a short gap
+    "refused",
+)
+
+
+class BookReader:
+    """What can be asked of a book. `LiveBook` is the way to make one."""
+
+    _block: Block
+
+    def __init__(self, changes_at_any_price: bool, floor_settle_ns: int) -> None:
+        self.floor_settle_ns = floor_settle_ns
+        self._changes_at_any_price = changes_at_any_price
+        self._lost_reason: Reason = "no_snapshot"
+        self._synced_at: int | None = None  # begin of the unbroken, or briefly broken, sync
+        self._seed_reach = 0.0
+        self._deep: Block | None = None
+        self._deep_at = 0
+        self._counts = dict.fromkeys(_OWN_COUNTERS, 0)
+        self.resyncs: dict[str, int] = {}  # losses of sync by reason
+        self.worth: Worth
+
+    # -- state
+
+    @property
+    def reason(self) -> Reason:
+        """Why the book cannot be read; "" when it can."""
+        block = self._block
+        if block[STATUS] != LIVE:
+            return "waiting_for_stream" if block[STATUS] == SEEDED else self._lost_reason
+        bid, ask = block[BEST], block[BEST + 1]
+        if bid < 0 or ask < 0:
+            return "one_sided"
+        if bid < verified_edge(block, BID) or ask > verified_edge(block, ASK):
+            return "moved_beyond_snapshot"
+        return ""
+
+    @property
+    def readable(self) -> bool:
+        """In sync, both sides there, not crossed, best prices inside the verified reach."""
+        return self.reason == ""
+
+    @property
+    def epoch(self) -> int:
+        """Goes up with every loss of sync: at most one recovery per epoch."""
+        return int(self._block[EPOCH])
+
+    @property
+    def in_sync(self) -> bool:
+        return bool(self._block[STATUS] == LIVE)
+
+    @property
+    def unseeded(self) -> bool:
+        """No seed: a REST snapshot or a new subscription is wanted, or on its way."""
+        return bool(self._block[STATUS] == EMPTY)
+
+    @property
+    def last_id(self) -> int:
+        return int(self._block[LAST])
+
+    @property
+    def last_update(self) -> int | None:
+        """Receive time of the last change applied, ns."""
+        return int(self._block[LAST_AT]) or None
+
+    @property
+    def level_counts(self) -> tuple[int, int]:
+        return int(self._block[COUNT]), int(self._block[COUNT + 1])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the ladders."""
+        return self._block.nbytes + (0 if self._deep is None else self._deep.nbytes)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Totals since construction."""
+        return {name: int(self._block[slot]) for name, slot in _KERNEL_COUNTERS.items()} | self._counts
+
+    # -- figures
+
+    def top(self) -> Top | None:
+        """Best levels; None when the book cannot be read."""
+        if not self.readable:
+            return None
+        block = self._block
+        bid, ask = int(block[BEST]), int(block[BEST + 1])
+        return Top(bid, lots_at(block, BID, bid), ask, lots_at(block, ASK, ask))
+
+    @property
+    def half_ticks(self) -> int | None:
+        """The mid times two, in ticks."""
+        return int(self._block[BEST] + self._block[BEST + 1]) if self.readable else None
+
+    @property
+    def mid(self) -> float | None:
+        """Mid price as the venue writes prices; None when the book cannot be read."""
+        half_ticks = self.half_ticks
+        return None if half_ticks is None else self.worth.price(half_ticks / 2)
+
+    def reach(self, side: Side) -> float | None:
+        """How far from the mid the side is verified, as a ratio; 1.0 on the bid side: down to zero."""
+        half_ticks = self.half_ticks
+        if not half_ticks:
+            return None
+        edge = int(verified_edge(self._block, SIDES.index(side)))
+        return abs(half_ticks - 2 * edge) / half_ticks
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """In sync, but the price has moved so far that the verified reach is worn: worth another REST snapshot."""
+        if not self.in_sync or self._seed_reach == 0.0:
+            return False
+        reaches = (self.reach("bid"), self.reach("ask"))
+        return any(reach is None or reach < REACH_WORN * self._seed_reach for reach in reaches)
+
+    def floor_allowed(self, at: int) -> bool:
+        """Levels learned from changes may be published: long enough in sync, on a stream that reports any price."""
+        return (
+            self._changes_at_any_price and self._synced_at is not None and at - self._synced_at >= self.floor_settle_ns
+        )
+
+    def bands(self, bands: BandSet, at: int, reference: Reference = "mid") -> BandReport | None:
+        """Depth within each band; None when the book cannot be read."""
+        if not self.readable:
+            return None
+        deep = self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None
+        return report(
+            self._block,
+            deep,
+            bands,
+            self.worth,
+            floor_allowed=self.floor_allowed(at),
+            reference=reference,
+            at=at,
+        )
+
+    def bands_around(self, bands: BandSet, ticks: float, at: int) -> BandReport | None:
+        """Depth within each band of a price from outside, in ticks (models.md 1.2 ref_price); None when the book cannot be read."""
+        if not self.readable or not ticks > 0:
+            return None
+        return report_around(
+            self._block,
+            self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None,
+            bands,
+            self.worth,
+            half_ticks=round(2 * ticks),
+            floor_allowed=self.floor_allowed(at),
+            at=at,
+        )
+
+    def cost(
+        self, action: Literal["sell", "buy"], notionals: Sequence[float], reference: Reference = "mid"
+    ) -> list[Cost]:
+        """Cost to trade each notional (quote units); NaN where the verified levels cannot fill it."""
+        if not self.readable:
+            return no_costs(notionals)
+        return costs(self._block, BID if action == "sell" else ASK, notionals, self.worth, reference)
+
+    # -- integers
+
+    def levels_of(self, side: Side) -> npt.NDArray[np.int64]:
+        """Every level held, lowest tick first, known or learned: int64[n, 2] of tick and lots."""
+        index = SIDES.index(side)
+        rows = np.zeros((int(self._block[COUNT + index]), 2), np.int64)
+        export_levels(self._block, index, rows)
+        return rows
+
+    def digest_into(self, hasher: Any) -> None:
+        """Feeds every level, the sequence state and the verified reach to a hashlib object, as little-endian int64."""
+        block = self._block
+        hasher.update(block[:STATE_SIZE].astype("<i8").tobytes())
+        hasher.update(block[[COUNT, COUNT + 1, VERIFIED_LOW, VERIFIED_HIGH]].astype("<i8").tobytes())
+        for side in SIDES:
+            hasher.update(self.levels_of(side).astype("<i8").tobytes())
