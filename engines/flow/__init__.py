@@ -1,0 +1,1 @@
+"""Trades: what the takers did."""
