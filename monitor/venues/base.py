@@ -26,6 +26,7 @@ class Topic:
     silence_seconds: float | None = None  # longest silence that is normal, also for the first frame; None = any
     book: BookGrammar | None = None
     trades: TradeGrammar | None = None
+    window: int | None = None  # levels a side this very stream keeps, where it differs from the venue's usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ class Limits:
     rest_weight: int  # weight allowed ...
     rest_window_seconds: float  # ... in this window
     used_weight_header: str | None = None
+    args_characters_per_connection: int | None = (
+        None  # length of all topic names on one connection, with their quotes and commas
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +106,29 @@ class BookPolicy:
     deep_interval_seconds: float | None = None
     snapshot_grammar: BookGrammar | None = None  # of the REST snapshot that seeds the book
     deep_grammar: BookGrammar | None = None
+    snapshot_levels: int | None = None  # levels a side the seed asks for: a side with fewer is known completely
+    deep_levels: int | None = None
 
 
 # What a frame that is not data turns out to be.
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """Subscription confirmed. Either the request id (all its topics) or single topic keys."""
+    """Subscription confirmed. Either the request id (all its topics) or single topic keys.
+
+    unsubscribed: the ack says it answers an unsubscribe (Binance's does not tell: there the request id decides).
+    """
 
     request_id: int | None = None
     keys: tuple[str, ...] = ()
+    unsubscribed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Subscription refused. `keys` empty: the whole request. `whole_batch`: the request's other topics are dead too and must be asked again."""
+    """Subscription refused. `keys` empty: the whole request. `whole_batch`: the request's other topics are dead too and must be asked again.
+
+    `keys` empty and `whole_batch`: no topic is at fault; every topic of the request that is not acked must be asked again.
+    """
 
     reason: str
     request_id: int | None = None

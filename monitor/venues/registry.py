@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from monitor.venues.base import Venue
 from monitor.venues.binance_usdm import BinanceUsdm
 from monitor.venues.bybit_linear import BybitLinear
 from monitor.venues.okx_swap import OkxSwap
-
-from monitor.venues.base import Venue
 
 VENUES: dict[str, Venue] = {
     venue.name: venue
