@@ -102,6 +102,7 @@ class ConnectionView:
     connected: bool
     url_path: str
     topics: int
+    name: str = ""  # of its plan: what a reconnected socket has in common with the lost one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""docs/reference, made from the code: metrics, topics, payload schemas, settings, venues."""
