@@ -1,0 +1,181 @@
+"""All markets of one asset seen together: depth across venues, its ratio to the baselines, refill, liquidations, quality."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from engines.depth.matched import matched_ratio
+from monitor.baselines import Baselines, Observation, SeriesKey
+from monitor.clock import SECOND
+from monitor.refill import RefillWatch
+from monitor.regime import DepthRegime
+from monitor.views import AssetDepth, AssetView, DepthFigure, MarketView, Quality, Side
+
+SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
+LIQUIDATION_WINDOW_SECONDS: Final = 60
+MAX_PRINTS: Final = 50_000  # of one asset's rolling window; older ones leave early and are counted
+HEADLINE_BAND: Final = "1%"
+
+
+class LiquidationWindow:
+    """Liquidated USD of the last minute, by position. Sums are kept as whole cents so that adding and leaving cancel."""
+
+    def __init__(self) -> None:
+        self._prints: deque[tuple[int, str, int]] = deque()
+        self._cents = {"long": 0, "short": 0}
+        self.overflowed = 0
+
+    def add(self, at: int, position: str, usd: float) -> None:
+        cents = round(usd * 100)
+        self._prints.append((at, position, cents))
+        self._cents[position] += cents
+        if len(self._prints) > MAX_PRINTS:
+            self._drop_oldest()
+            self.overflowed += 1
+
+    def totals(self, at: int) -> dict[str, float]:
+        limit = at - LIQUIDATION_WINDOW_SECONDS * SECOND
+        while self._prints and self._prints[0][0] <= limit:
+            self._drop_oldest()
+        return {position: cents / 100 for position, cents in self._cents.items()}
+
+    def _drop_oldest(self) -> None:
+        _, position, cents = self._prints.popleft()
+        self._cents[position] -= cents
+
+
+class Asset:
+    """One asset. `step` once a second with the views of its markets; `liquidated` on each print."""
+
+    def __init__(self, name: str, bands: Sequence[str], baselines: Baselines) -> None:
+        self.name = name
+        self._bands = bands
+        self._baselines = baselines
+        self.regime = DepthRegime()
+        self.window = LiquidationWindow()
+        self.liquidated_usd = {"long": 0.0, "short": 0.0}
+        self._refill = RefillWatch()
+        self.view: AssetView | None = None
+
+    def liquidated(self, at: int, position: str, usd: float) -> None:
+        self.liquidated_usd[position] += usd
+        self.window.add(at, position, usd)
+
+    @property
+    def frozen(self) -> bool:
+        """Baselines stand still while the asset is under stress (models.md 1.6)."""
+        return self.regime.regime in {"stressed", "cascade", "recovery"}
+
+    def observations(self, markets: Sequence[MarketView]) -> list[Observation]:
+        return [
+            Observation(SeriesKey(m.venue, m.market, figure.side, figure.band, figure.basis), figure.usd)
+            for m in markets
+            for figure in m.depth
+        ]
+
+    def step(
+        self,
+        markets: Sequence[MarketView],
+        at: int,
+        prices_usd: Mapping[str, float],
+        common_price: Mapping[str, Sequence[DepthFigure]],
+    ) -> AssetView:
+        """The asset as it stands.
+
+        Args:
+            markets: views of its markets, verified or not.
+            prices_usd: "venue:market" -> mid in USD per coin, verified books only.
+            common_price: "venue:market" -> depth around one common price (models.md 1.2 ref_price).
+        """
+        depth = self._depths(markets, at, {f"{m.venue}:{m.market}": m.depth for m in markets}, with_baseline=True)
+        headline = next((d for d in depth if d.side == "bid" and d.band == HEADLINE_BAND), None)
+        readable = any(m.verified for m in markets)
+        self.regime.step(headline.acute_ratio if headline else None, readable, at)
+        refill = self._refill.step(headline.usd if headline else None, headline.venues if headline else ())
+        self.view = AssetView(
+            asset=self.name,
+            at=at,
+            price_usd=statistics.median(prices_usd.values()) if prices_usd else None,
+            depth=depth,
+            depth_ref_price=self._depths(markets, at, common_price, with_baseline=False),
+            regime=self.regime.regime,
+            regime_since=self.regime.since,
+            score=None,
+            liquidated_usd={(p, "observed"): usd for p, usd in self.liquidated_usd.items()},
+            liquidated_60s_usd=self.window.totals(at),
+            refill_ratio=refill,
+            quality=self._quality(markets, headline),
+            markets=tuple(f"{m.venue}:{m.market}" for m in markets),
+        )
+        return self.view
+
+    def _depths(
+        self,
+        markets: Sequence[MarketView],
+        at: int,
+        figures: Mapping[str, Sequence[DepthFigure]],
+        *,
+        with_baseline: bool,
+    ) -> tuple[AssetDepth, ...]:
+        known = {(f.side, f.band, name): f for name, of_market in figures.items() for f in of_market}
+        result = []
+        for side in SIDES:
+            for band in self._bands:
+                here = {name: f for m in markets if (f := known.get((side, band, name := f"{m.venue}:{m.market}")))}
+                if not here:
+                    continue
+                acute, chronic, coverage = None, None, None
+                if with_baseline:
+                    acute, chronic, coverage = self._ratios(markets, side, band, here, at)
+                result.append(
+                    AssetDepth(
+                        side=side,
+                        band=band,
+                        usd=math.fsum(f.usd for f in here.values()),
+                        venues=tuple(here),
+                        coverage_ratio=coverage,
+                        acute_ratio=acute,
+                        chronic_ratio=chronic,
+                    )
+                )
+        return tuple(result)
+
+    def _ratios(
+        self, markets: Sequence[MarketView], side: Side, band: str, here: Mapping[str, DepthFigure], at: int
+    ) -> tuple[float | None, float | None, float | None]:
+        depths: list[float | None] = []
+        acute: list[float | None] = []
+        chronic: list[float | None] = []
+        for m in markets:
+            figure = here.get(f"{m.venue}:{m.market}")
+            key = (
+                SeriesKey(m.venue, m.market, side, band, figure.basis)
+                if figure
+                else self._baselines.last_key(m.venue, m.market, side, band)
+            )
+            depths.append(figure.usd if figure else None)
+            acute.append(self._baselines.acute(key, at) if key else None)
+            chronic.append(self._baselines.chronic(key, at) if key else None)
+        acute_ratio, coverage = matched_ratio(depths, acute)
+        chronic_ratio, _ = matched_ratio(depths, chronic)
+        return _known(acute_ratio), _known(chronic_ratio), _known(coverage)
+
+    def _quality(self, markets: Sequence[MarketView], headline: AssetDepth | None) -> Quality:
+        verified = sum(m.verified for m in markets)
+        coverage = headline.coverage_ratio if headline else None
+        share = verified / len(markets) if markets else 0.0
+        return Quality(
+            confidence=round(share if coverage is None else min(share, coverage), 4),
+            coverage_ratio=coverage,
+            books_verified=verified,
+            books_configured=len(markets),
+            degraded=tuple(f"{m.venue}:{m.market} {m.reason}" for m in markets if not m.verified),
+        )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,194 @@
+"""Baselines of every market's depth, acute and chronic, and their life across restarts (models.md 1.6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.depth import baseline
+from engines.depth.baseline import HOURS_A_WEEK
+
+STEP_SECONDS = 1.0
+ACUTE_HALF_LIFE_SECONDS = 3 * 86_400.0
+SEASONAL_WEIGHT_AN_HOUR = 0.02
+CHRONIC_WEEKS = 12  # whole weeks in 90 days
+LONG_CHRONIC_WEEKS = 52  # 365 days
+WEEKS_KEPT = LONG_CHRONIC_WEEKS + 1
+HOURS_KEPT = WEEKS_KEPT * HOURS_A_WEEK
+MIN_HOUR_SAMPLES = 600  # an hour counts towards the chronic baseline when ten minutes of it were seen
+GROWTH = 64
+_HOUR_NS = 3_600_000_000_000
+
+_ALPHA = baseline.smoothing(STEP_SECONDS, ACUTE_HALF_LIFE_SECONDS)
+_ALPHA_SEASONAL = 1.0 - (1.0 - SEASONAL_WEIGHT_AN_HOUR) ** (STEP_SECONDS / 3600.0)
+
+
+class SeriesKey(NamedTuple):
+    """What is compared only with its own history."""
+
+    venue: str
+    market: str
+    side: str
+    band: str
+    basis: str
+
+
+class Observation(NamedTuple):
+    key: SeriesKey
+    usd: float
+
+
+class Saved(NamedTuple):
+    """One row for the state database; `values` are plain floats, None for unknown."""
+
+    kind: str  # "acute" or "chronic"
+    key: str
+    values: list[float | None]
+    at: int
+
+
+class Baselines:
+    """All series of a process. `observe` once a second; everything else reads."""
+
+    def __init__(self, warmup_seconds: float) -> None:
+        self._warmup = max(2, math.ceil(warmup_seconds / STEP_SECONDS))
+        self._rows: dict[SeriesKey, int] = {}
+        self._last_basis: dict[tuple[str, str, str, str], SeriesKey] = {}
+        self._mean = np.zeros(GROWTH)
+        self._seasonal = np.zeros((GROWTH, HOURS_A_WEEK))
+        self._samples = np.zeros(GROWTH, np.int64)
+        self._hour_sum = np.zeros(GROWTH)
+        self._hour_count = np.zeros(GROWTH, np.int64)
+        self._chronic: dict[int, NDArray[np.float32]] = {}
+        self._hour = -1
+        self._dirty_chronic: set[int] = set()
+
+    # -- writing
+    def observe(self, observations: Sequence[Observation], at: int, frozen: Iterable[str] = ()) -> None:
+        """One step of every known series. `frozen` names markets ("venue:market") whose baselines stand still."""
+        hour = at // _HOUR_NS
+        if hour != self._hour:
+            self._close_hour(hour)
+        still = frozenset(frozen)
+        for freeze in (False, True):
+            chosen = [o for o in observations if (f"{o.key.venue}:{o.key.market}" in still) is freeze]
+            if not chosen:
+                continue
+            rows = np.array([self._row(o.key) for o in chosen], np.int64)
+            depths = np.array([o.usd for o in chosen])
+            baseline.update_many(
+                depths,
+                rows,
+                baseline.hour_of_week(at),
+                self._mean,
+                self._seasonal,
+                self._samples,
+                _ALPHA,
+                _ALPHA_SEASONAL,
+                freeze,
+                np.empty(len(rows)),
+            )
+            if not freeze:
+                known = depths > 0.0
+                np.add.at(self._hour_sum, rows[known], depths[known])
+                np.add.at(self._hour_count, rows[known], 1)
+        for o in observations:
+            self._last_basis[o.key[:4]] = o.key
+
+    def _row(self, key: SeriesKey) -> int:
+        row = self._rows.get(key)
+        if row is not None:
+            return row
+        row = self._rows[key] = len(self._rows)
+        if row == len(self._mean):
+            self._mean = np.concatenate([self._mean, np.zeros(row)])
+            self._seasonal = np.concatenate([self._seasonal, np.zeros((row, HOURS_A_WEEK))])
+            self._samples = np.concatenate([self._samples, np.zeros(row, np.int64)])
+            self._hour_sum = np.concatenate([self._hour_sum, np.zeros(row)])
+            self._hour_count = np.concatenate([self._hour_count, np.zeros(row, np.int64)])
+        return row
+
+    def _close_hour(self, hour: int) -> None:
+        """Put the hour's means into the rings; hours nobody saw stay unknown."""
+        if self._hour >= 0:
+            for row in range(len(self._rows)):
+                ring = self._ring(row)
+                for missed in range(self._hour + 1, min(hour, self._hour + HOURS_KEPT)):
+                    ring[missed % HOURS_KEPT] = np.nan
+                seen = self._hour_count[row] >= MIN_HOUR_SAMPLES
+                ring[self._hour % HOURS_KEPT] = self._hour_sum[row] / self._hour_count[row] if seen else np.nan
+                self._dirty_chronic.add(row)
+        self._hour_sum[:] = 0.0
+        self._hour_count[:] = 0
+        self._hour = hour
+
+    def _ring(self, row: int) -> NDArray[np.float32]:
+        if row not in self._chronic:
+            self._chronic[row] = np.full(HOURS_KEPT, np.nan, np.float32)
+        return self._chronic[row]
+
+    # -- reading
+    def last_key(self, venue: str, market: str, side: str, band: str) -> SeriesKey | None:
+        """The series on the basis this figure was last known on."""
+        return self._last_basis.get((venue, market, side, band))
+
+    def acute(self, key: SeriesKey, at: int) -> float | None:
+        """The acute baseline in USD; None until the series is warm."""
+        row = self._rows.get(key)
+        if row is None or self._samples[row] < self._warmup:
+            return None
+        return baseline.level_of_series(row, baseline.hour_of_week(at), self._mean, self._seasonal, self._samples)
+
+    def chronic(self, key: SeriesKey, at: int, weeks: int = CHRONIC_WEEKS) -> float | None:
+        """Mean of the same hour of the week over the trailing weeks, USD; None until one such hour was seen."""
+        row = self._rows.get(key)
+        if row is None or row not in self._chronic:
+            return None
+        hour = at // _HOUR_NS
+        ring = self._chronic[row]
+        same = [float(ring[(hour - HOURS_A_WEEK * k) % HOURS_KEPT]) for k in range(1, weeks + 1)]
+        known = [v for v in same if not math.isnan(v)]
+        return math.fsum(known) / len(known) if known else None
+
+    # -- across restarts
+    def dump(self, at: int) -> Iterator[Saved]:
+        """Every acute series, and the current week of chronic series that changed since the last dump."""
+        dirty, self._dirty_chronic = self._dirty_chronic, set()
+        for key, row in self._rows.items():
+            values = [float(self._samples[row]), float(self._mean[row]), *map(float, self._seasonal[row])]
+            yield Saved("acute", "|".join(key), list(values), at)
+            if row in dirty:
+                week = (at // _HOUR_NS - 1) // HOURS_A_WEEK
+                slots = [(week * HOURS_A_WEEK + i) % HOURS_KEPT for i in range(HOURS_A_WEEK)]
+                numbers = [float(v) for v in self._chronic[row][slots]]
+                yield Saved("chronic", f"{'|'.join(key)}|{week}", [None if math.isnan(v) else v for v in numbers], at)
+
+    def load(self, rows: Iterable[Saved], at: int) -> int:
+        """Take saved rows back; rows of another shape, and weeks older than are kept, are left out. Returns how many were taken."""
+        taken = 0
+        oldest_week = at // _HOUR_NS // HOURS_A_WEEK - LONG_CHRONIC_WEEKS
+        for saved in rows:
+            parts = saved.key.split("|")
+            if saved.kind == "acute" and len(parts) == 5 and len(saved.values) == HOURS_A_WEEK + 2:
+                key = SeriesKey(*parts)
+                row = self._row(key)
+                numbers = [0.0 if v is None else v for v in saved.values]
+                self._samples[row] = int(numbers[0])
+                self._mean[row] = numbers[1]
+                self._seasonal[row] = numbers[2:]
+                self._last_basis[key[:4]] = key
+            elif saved.kind == "chronic" and len(parts) == 6 and len(saved.values) == HOURS_A_WEEK:
+                if int(parts[5]) < oldest_week:
+                    continue
+                row = self._row(SeriesKey(*parts[:5]))
+                for i, value in enumerate(saved.values):
+                    slot = (int(parts[5]) * HOURS_A_WEEK + i) % HOURS_KEPT
+                    self._ring(row)[slot] = np.nan if value is None else value
+            else:
+                continue
+            taken += 1
+        return taken

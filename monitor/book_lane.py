@@ -1,0 +1,241 @@
+"""One market's book on one connection: the live book, its recovery, and the frames the scanner leaves to the plain path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final, Literal
+
+import numpy as np
+
+from engines.book.live_book import LiveBook
+from engines.book.outcome import Outcome
+from engines.book.worth import Worth
+from engines.wire.errors import WireError
+from engines.wire.grammar import BookGrammar
+from engines.wire.layout import EVENT_TIME, HEADER_SIZE, MAX_LEVELS
+from engines.wire.plain import plain_book, plain_text_levels
+from engines.wire.scale import Grid, Scale
+from monitor.clock import SECOND
+from monitor.errors import FrameError
+from monitor.events import RestReplied
+from monitor.facts import Instrument
+from monitor.venues.base import RestRequest, Topic, Venue
+
+Need = Literal["", "snapshot", "resubscribe"]
+
+RETRY_FIRST: Final = SECOND
+RETRY_LONGEST: Final = 60 * SECOND
+RECOVERY_TIMEOUT: Final = 30 * SECOND  # a recovery that brought nothing in this time is asked for again
+EXTEND_INTERVAL: Final = 30 * SECOND  # between snapshots that widen the verified interval of a moving market
+RESEED_INTERVAL: Final = 600 * SECOND  # a live book is compared with a fresh snapshot at least this often
+
+# One frame is read at a time, so all lanes share the scratch of the plain path.
+SCRATCH_HEADER: Final = np.zeros(HEADER_SIZE, np.int64)
+SCRATCH_LEVELS: Final = np.zeros((2, MAX_LEVELS, 2), np.int64)
+
+
+class Recovery:
+    """At most one recovery of a book is in flight; failures are retried with doubling distance."""
+
+    __slots__ = ("_asked_at", "_attempts", "_retry_at", "need")
+
+    def __init__(self) -> None:
+        self.need: Need = ""
+        self._asked_at: int | None = None
+        self._retry_at = 0
+        self._attempts = 0
+
+    def want(self, need: Need) -> None:
+        if self.need != need:
+            self.need, self._asked_at, self._retry_at = need, None, 0
+
+    def due(self, at: int) -> bool:
+        """Whether to ask now."""
+        if not self.need:
+            return False
+        if self._asked_at is None:
+            return at >= self._retry_at
+        return at - self._asked_at >= RECOVERY_TIMEOUT
+
+    def asked(self, at: int) -> None:
+        self._asked_at = at
+        self._attempts += 1
+
+    def failed(self, at: int) -> None:
+        """The attempt in flight brought nothing: the next one waits longer."""
+        self._asked_at = None
+        self._retry_at = at + min(RETRY_FIRST << min(self._attempts, 10), RETRY_LONGEST)
+
+    def done(self) -> None:
+        self.need, self._asked_at, self._retry_at, self._attempts = "", None, 0, 0
+
+
+class BookLane:
+    """Frames of one book topic. The book outlives the lane when the socket is lost: the next lane takes it over."""
+
+    def __init__(self, venue: Venue, instrument: Instrument, topic: Topic, book: LiveBook) -> None:
+        if topic.book is None:
+            raise ValueError(f"topic {topic.key} carries no book")
+        self.topic = topic
+        self.book = book
+        self.recovery = Recovery()
+        self.fallbacks = 0
+        self._venue = venue
+        self._instrument = instrument
+        self._grammar = topic.book
+        self.body_errors = 0  # REST bodies neither path could read
+        self._checked_at = 0
+        self._deep_due = 0
+
+    # -- frames
+    def frame(self, data: bytes, at: int) -> int:
+        """Take one frame; returns the venue's time of it (ns), 0 when it says none.
+
+        Raises:
+            FrameError: neither the scanner nor the plain path can read it.
+        """
+        book = self.book
+        outcome = book.frame(data, at)
+        if outcome is Outcome.APPLIED:
+            return int(book.header[EVENT_TIME])
+        if outcome is Outcome.REFUSED:
+            return self._plainly(data, at)
+        venue_time = int(book.header[EVENT_TIME])
+        self._react(outcome)
+        return venue_time
+
+    def _plainly(self, data: bytes, at: int) -> int:
+        """The frame the scanner refused, read the slow way. One that cannot be read may have held changes: the book is lost."""
+        self.fallbacks += 1
+        try:
+            plain_book(self._grammar, self.book.scale, self._instrument.symbol, data, SCRATCH_HEADER, SCRATCH_LEVELS)
+        except WireError as error:
+            if error.reason == "off_grid":
+                self._regrid(self._grammar, data, at)
+                return 0
+            self._react(self.book.unreadable_frame(at))
+            raise FrameError(f"{self._instrument.venue} {self._instrument.symbol} book: {error}") from None
+        self._react(self.book.levels(SCRATCH_HEADER, SCRATCH_LEVELS, at))
+        return int(SCRATCH_HEADER[EVENT_TIME])
+
+    def _regrid(self, grammar: BookGrammar, data: bytes, at: int) -> None:
+        """A level off the listed grid: tick or lot size changed. Take the coarsest grid that holds old and new, and start over."""
+        bids, asks = plain_text_levels(grammar, data)
+        scale = self.book.scale
+        finer = Scale(
+            price=_finer(scale.price, [level[0] for level in (*bids, *asks)]),
+            size=_finer(scale.size, [level[1] for level in (*bids, *asks)]),
+        )
+        self.regrid(finer, at)
+
+    def regrid(self, scale: Scale, at: int) -> None:
+        """Start over on another grid."""
+        self.book.regrid(scale, at, worth_of(self._instrument, scale))
+        self._want_recovery()
+
+    def _react(self, outcome: Outcome) -> None:
+        if outcome.needs_recovery:
+            self._want_recovery()
+        elif self.recovery.need:
+            self.settle()
+
+    def _want_recovery(self) -> None:
+        self.recovery.want("snapshot" if self._venue.book.sequence.seeded_by_rest else "resubscribe")
+
+    # -- REST
+    def seed_request(self, at: int) -> RestRequest | None:
+        """The snapshot that seeds the book, or that brings a book whose price has run away from its snapshot back to the market."""
+        if self.book.in_sync:
+            self.book.snapshot_requested(at)
+        return self._venue.snapshot_request(self._instrument)
+
+    def settle(self) -> None:
+        """A book that can be read needs nothing."""
+        if self.book.readable:
+            self.recovery.done()
+
+    def extension_request(self, at: int) -> RestRequest | None:
+        """A snapshot that widens or checks the verified reach, or the deep snapshot beyond the window, when one is due."""
+        policy = self._venue.book
+        if not self.book.readable:
+            if self.book.in_sync and self.book.wants_snapshot and policy.sequence.seeded_by_rest:
+                self.recovery.want("snapshot")
+            return None
+        if policy.deep_interval_seconds is not None and at >= self._deep_due:
+            self._deep_due = at + round(policy.deep_interval_seconds * SECOND)
+            return self._venue.deep_request(self._instrument)
+        if not policy.sequence.seeded_by_rest:
+            return None
+        if self._checked_at == 0:
+            self._checked_at = at
+        wait = EXTEND_INTERVAL if self.book.wants_snapshot else RESEED_INTERVAL
+        request = self._venue.snapshot_request(self._instrument) if at - self._checked_at >= wait else None
+        if request is None:
+            return None
+        self._checked_at = at
+        self.book.snapshot_requested(at)
+        return replace(request, purpose="deep")  # a live book can wait: seeds of others go first
+
+    def replied(self, event: RestReplied) -> None:
+        """The answer to one of these requests."""
+        seeding = event.request.purpose == "snapshot"
+        if seeding and self.recovery.need != "snapshot":
+            return  # another way has healed the book meanwhile
+        if event.error:
+            if seeding:
+                self.recovery.failed(event.at)
+            return
+        book = self.book
+        whole = seeding or self._venue.book.sequence.seeded_by_rest
+        outcome = book.snapshot_body(event.body, event.at) if whole else book.deep_body(event.body, event.at)
+        if outcome is Outcome.REFUSED:
+            outcome = self._plain_body(event, whole)
+        if whole:
+            self._checked_at = event.at
+        if outcome.needs_recovery or outcome is Outcome.REFUSED:
+            if whole and not book.readable:
+                self._want_recovery()
+                self.recovery.failed(event.at)
+        else:
+            self.settle()
+
+    def _plain_body(self, event: RestReplied, whole: bool) -> Outcome:
+        """A body the scanner refused, read the slow way; REFUSED when that cannot read it either."""
+        self.fallbacks += 1
+        policy = self._venue.book
+        grammar = policy.snapshot_grammar if whole else policy.deep_grammar
+        assert grammar is not None  # the book was made with it, or the scanner would have raised
+        book = self.book
+        try:
+            plain_book(grammar, book.scale, self._instrument.symbol, event.body, SCRATCH_HEADER, SCRATCH_LEVELS)
+        except WireError as error:
+            if error.reason == "off_grid":
+                self._regrid(grammar, event.body, event.at)
+            else:
+                self.body_errors += 1
+            return Outcome.REFUSED
+        read = book.snapshot if whole else book.deep
+        return read(SCRATCH_HEADER, SCRATCH_LEVELS, event.at)
+
+
+def worth_of(instrument: Instrument, scale: Scale) -> Worth:
+    """The units of an instrument on a grid."""
+    return Worth(
+        scale=scale,
+        inverse=instrument.contract_type == "inverse",
+        contract_size=instrument.contract_size,
+        unit_multiplier=instrument.unit_multiplier,
+    )
+
+
+def _finer(grid: Grid, texts: Sequence[str]) -> Grid:
+    """The coarsest grid that holds `grid` and every value."""
+    step = grid.step
+    decimals = max(grid.decimals, *(-int(Decimal(t).normalize().as_tuple().exponent) for t in texts), 0)
+    units = int(step.scaleb(decimals))
+    for text in texts:
+        units = math.gcd(units, int(Decimal(text).scaleb(decimals)))
+    return Grid.from_step(Decimal(units).scaleb(-decimals))

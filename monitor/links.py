@@ -1,0 +1,36 @@
+"""One open connection as the hub sees it: its session, its lag, and what each of its topics feeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from monitor.events import Connected
+from monitor.facts import Channel
+from monitor.feed.lag import ClockOffset, LagGauge
+from monitor.feed.session import ConnectionSession
+from monitor.venues.base import Topic, Venue
+
+# Takes a frame and its receive time; returns the venue's time of the frame (ns), 0 when it says none.
+Handler = Callable[[bytes, int], int]
+
+
+class Link:
+    """A connection from `Connected` to `Disconnected`."""
+
+    __slots__ = ("fallbacks", "handlers", "index", "lag", "opened_at", "plan", "session", "venue")
+
+    def __init__(self, event: Connected, venue: Venue, offset: ClockOffset, lag_bound: int) -> None:
+        self.venue = venue
+        self.index = event.connection
+        self.plan = event.plan
+        self.opened_at = event.at
+        # The seed places the planned move before the venue's cut: by connection, so that neighbours never move together.
+        self.session = ConnectionSession(venue, event.connection, event.plan, event.at, seed=0)
+        self.lag = LagGauge(offset, lag_bound)
+        self.handlers: dict[str, Handler] = {}
+        self.fallbacks: Counter[Channel] = Counter()
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        return self.plan.topics

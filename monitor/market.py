@@ -1,0 +1,368 @@
+"""One market: its book across connections, its trades, liquidations, mark price, funding and open interest, and its view."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from engines.book.bands import BandReport, BandSet
+from engines.book.live_book import LiveBook
+from engines.book.worth import imbalance
+from monitor.book_lane import BookLane, worth_of
+from monitor.clock import SECOND
+from monitor.events import RestReplied
+from monitor.facts import (
+    Channel,
+    Fact,
+    Funding,
+    IndexPrice,
+    Instrument,
+    InstrumentChanged,
+    Liquidation,
+    MarkPrice,
+    OpenInterest,
+)
+from monitor.links import Link
+from monitor.money import notional_usd, price_per_coin
+from monitor.trade_lane import TradeLane, TradeTally
+from monitor.venues.base import RestRequest, Topic, Venue
+from monitor.views import DepthFigure, MarketView, Side
+
+EIGHT_HOURS: Final = 28_800
+HEADLINE_BAND: Final = "1%"
+Order = Literal["sell", "buy"]
+ORDERS: Final[tuple[Order, Order]] = ("sell", "buy")
+# A liquidation older than this when it arrives is a venue's replay of the past after a subscription, not news.
+LIQUIDATION_MAX_AGE: Final = 60 * SECOND
+SEEN_LIQUIDATIONS: Final = 1_024  # remembered to tell a second connection's copy; a minute of a heavy cascade
+
+
+@dataclass(frozen=True, slots=True)
+class MarketOptions:
+    """What every market of a process shares."""
+
+    bands: tuple[str, ...]
+    slippage_usd: tuple[int, ...]
+    floor_settle: int  # ns
+
+
+class Market:
+    """Mutable; the hub alone writes it."""
+
+    def __init__(self, venue: Venue, instrument: Instrument, options: MarketOptions) -> None:
+        self.venue = venue
+        self.instrument = instrument
+        self.books: dict[int, BookLane] = {}
+        self.active: int | None = None
+        self._options = options
+        self._bands = BandSet(options.bands)
+        self._scale = instrument.scale
+        self._resting: LiveBook | None = None  # of a lost connection; the next one takes it over
+        self._trades: dict[int, TradeLane] = {}
+        self.tally = TradeTally(instrument)
+        self._liquidations = Counter[str]()
+        self._liquidated_usd = {"long": 0.0, "short": 0.0}
+        self._seen: OrderedDict[tuple[int, str, Decimal, Decimal], int] = OrderedDict()
+        self._mark: float | None = None
+        self._index: float | None = None
+        self._funding: Decimal | None = None
+        self._funding_interval = instrument.funding_interval_seconds
+        self._open_interest: OpenInterest | None = None
+        self._status = "" if instrument.trading else instrument.status or "not trading"
+        self._poll_due: dict[str, int] = {}
+        self._retired: Counter[str] = Counter()  # counts of books that are gone
+        self._retired_resyncs: Counter[str] = Counter()
+        self.dropped_liquidations = 0
+
+    # -- connections
+    def open_book(self, connection: int, topic: Topic, at: int) -> BookLane:
+        """The lane of a book topic on a connection that opened. While another carries the market, it runs beside it."""
+        if topic.book is None:
+            raise ValueError(f"topic {topic.key} carries no book")
+        book = None
+        if self.active is None:
+            book, self._resting = self._resting, None
+        lane = self.books[connection] = BookLane(self.venue, self.instrument, topic, book or self._new_book(topic))
+        if self.active is None:
+            self.active = connection
+        return lane
+
+    def _new_book(self, topic: Topic) -> LiveBook:
+        assert topic.book is not None
+        policy = self.venue.book
+        return LiveBook(
+            scale=self._scale,
+            market=self.instrument.symbol,
+            grammar=topic.book,
+            rule=policy.sequence,
+            changes_at_any_price=policy.changes_at_any_price,
+            window=topic.window if topic.window is not None else policy.window,
+            snapshot_grammar=policy.snapshot_grammar,
+            deep_grammar=policy.deep_grammar,
+            snapshot_levels=policy.snapshot_levels,
+            deep_levels=policy.deep_levels,
+            floor_settle_ns=self._options.floor_settle,
+            worth=worth_of(self.instrument, self._scale),
+        )
+
+    def open_trades(self, connection: int, topic: Topic) -> TradeLane:
+        lane = self._trades[connection] = TradeLane(self.instrument, topic, self._scale, self.tally)
+        self._mark_overlap()
+        return lane
+
+    def close(self, connection: int, at: int) -> None:
+        """The connection is gone."""
+        self._trades.pop(connection, None)
+        self._mark_overlap()
+        lane = self.books.pop(connection, None)
+        if lane is None:
+            return
+        lane.book.disconnected(at)
+        if connection != self.active:
+            self._retire(lane.book)
+            return
+        self.active = next(iter(self.books), None)
+        if self.active is None:
+            self._resting = lane.book
+        else:
+            self._retire(lane.book)
+
+    def promote(self, connection: int, at: int) -> None:
+        """`connection` carries the market from now on; what the older book knows beyond the new one is carried over."""
+        old = self.books.get(self.active) if self.active is not None else None
+        new = self.books[connection]
+        if old is not None and old is not new:
+            new.book.adopt(old.book, at)
+        self.active = connection
+
+    def ready(self, connection: int) -> bool:
+        """Whether the book on `connection` can be read."""
+        lane = self.books.get(connection)
+        return lane is not None and lane.book.readable
+
+    @property
+    def book(self) -> LiveBook | None:
+        """The book that is read: of the active connection, or the one that waits for the next."""
+        lane = self.books.get(self.active) if self.active is not None else None
+        return lane.book if lane is not None else self._resting
+
+    def _mark_overlap(self) -> None:
+        for lane in self._trades.values():
+            lane.overlapping = len(self._trades) > 1
+
+    def _retire(self, book: LiveBook) -> None:
+        self._retired.update(book.counters)
+        self._retired_resyncs.update(book.resyncs)
+
+    def relist(self, instrument: Instrument, at: int) -> None:
+        """The listing was read again."""
+        before, self.instrument = self.instrument, instrument
+        self._status = "" if instrument.trading else instrument.status or "not trading"
+        if instrument.funding_interval_seconds is not None:
+            self._funding_interval = instrument.funding_interval_seconds
+        if (instrument.tick_size, instrument.lot_size) == (before.tick_size, before.lot_size):
+            return
+        self._scale = instrument.scale
+        for lane in self.books.values():
+            lane.regrid(self._scale, at)
+        for trades in self._trades.values():
+            trades.regrid(self._scale)
+        self._resting = None
+
+    # -- REST
+    def replied(self, event: RestReplied) -> None:
+        for lane in self.books.values():
+            lane.replied(event)
+
+    def due_polls(self, at: int) -> list[RestRequest]:
+        """Figures without a stream that are due now."""
+        due = []
+        for poll in self.venue.polls(self.instrument):
+            if at >= self._poll_due.get(poll.request.key, 0):
+                self._poll_due[poll.request.key] = at + round(poll.interval_seconds * SECOND)
+                due.append(poll.request)
+        return due
+
+    # -- facts
+    def take(self, fact: Fact) -> None:
+        """A fact about this market other than a liquidation."""
+        match fact:
+            case MarkPrice():
+                self._mark = price_per_coin(self.instrument, float(fact.price))
+            case IndexPrice():
+                self._index = price_per_coin(self.instrument, float(fact.price))
+            case Funding():
+                self._funding = fact.rate
+                if fact.interval_seconds is not None:
+                    self._funding_interval = fact.interval_seconds
+            case OpenInterest():
+                self._open_interest = fact
+            case InstrumentChanged():
+                if fact.trading is not None:
+                    self._status = "" if fact.trading else fact.status or "not trading"
+            case _:
+                pass
+
+    def liquidated(self, fact: Liquidation, at: int, connection: int, fx: float | None, offset: int) -> float | None:
+        """Count a liquidation once; its notional in USD, NaN when the rate is unknown, None when it is no news.
+
+        `offset`: the venue's clock offset (ns), so that a skewed clock does not make a print look old.
+        """
+        if at - fact.venue_time - offset > LIQUIDATION_MAX_AGE:
+            self.dropped_liquidations += 1
+            return None
+        key = (fact.venue_time, fact.position, fact.quantity, fact.price)
+        first = self._seen.setdefault(key, connection)
+        if first != connection:  # the other connection's copy; two equal prints on one connection are two
+            self.dropped_liquidations += 1
+            return None
+        if len(self._seen) > SEEN_LIQUIDATIONS:
+            self._seen.popitem(last=False)
+        self._liquidations[fact.position] += 1
+        if fx is None:
+            return math.nan
+        usd = notional_usd(self.instrument, fact.quantity, fact.price, fx)
+        self._liquidated_usd[fact.position] += usd
+        return usd
+
+    # -- the view
+    def view(self, at: int, fx: float | None, link: Link | None, halted: str) -> MarketView:
+        book = self.book
+        reason = self._unverified(book, link, halted)
+        readable = book is not None and not reason
+        instrument = self.instrument
+        bid = ask = mid = None
+        depth: tuple[DepthFigure, ...] = ()
+        slippage: dict[tuple[Order, int], float] = {}
+        reach: dict[Side, float | None] = {"bid": None, "ask": None}
+        top = book.top() if book is not None and readable else None
+        if book is not None and top is not None:
+            bid = price_per_coin(instrument, book.worth.price(top.bid_tick))
+            ask = price_per_coin(instrument, book.worth.price(top.ask_tick))
+            mid = (bid + ask) / 2
+            reach = {"bid": book.reach("bid"), "ask": book.reach("ask")}
+            if fx is not None:
+                report = book.bands(self._bands, at)
+                depth = self._depth(book, report, fx) if report is not None else ()
+                slippage = self._slippage(book, fx)
+        headline = {f.side: f.usd for f in depth if f.band == HEADLINE_BAND}
+        return MarketView(
+            venue=instrument.venue,
+            market=instrument.symbol,
+            asset=instrument.asset,
+            quote=instrument.quote,
+            contract_type=instrument.contract_type,
+            verified=readable,
+            reason=reason,
+            at=at,
+            last_update=book.last_update if book is not None else None,
+            mid_price=mid,
+            spread_ratio=(ask - bid) / mid if bid is not None and ask is not None and mid else None,
+            best_bid=bid,
+            best_ask=ask,
+            reach_ratio=reach,
+            depth=depth,
+            slippage_ratio=slippage,
+            imbalance_1pct=imbalance(headline["bid"], headline["ask"]) if len(headline) == 2 else None,
+            withdrawal_share=None,
+            liquidation_coverage=self.venue.liquidation_coverage,
+            open_interest_usd=self._open_interest_usd(mid, fx),
+            mark_price=self._mark,
+            index_price=self._index,
+            funding_rate_8h_ratio=self._funding_8h(),
+            funding_interval_seconds=self._funding_interval,
+            counters=self._counters(book),
+            resyncs=dict(self._retired_resyncs + Counter(book.resyncs if book else {})),
+            silent=self._silent(link),
+        )
+
+    def _unverified(self, book: LiveBook | None, link: Link | None, halted: str) -> str:
+        if halted:
+            return f"venue halted: {halted}"
+        if link is None or book is None:
+            return "not connected"
+        if not book.readable:
+            return book.reason.replace("_", " ")
+        if link.lag.behind:
+            return "behind"
+        lane = self.books[link.index]
+        if link.session.is_silent(lane.topic.key):
+            return "silent"
+        return self._status
+
+    def _depth(self, book: LiveBook, report: BandReport, fx: float) -> tuple[DepthFigure, ...]:
+        return tuple(
+            DepthFigure(
+                side=figure.side,
+                band=figure.band,
+                usd=book.worth.usd(figure.published, fx),
+                base=book.worth.base(figure.published),
+                basis=figure.basis,
+            )
+            for figure in (*report.bid, *report.ask)
+            if figure.published is not None and figure.basis is not None
+        )
+
+    def depth_around(self, price: float, at: int, fx: float) -> tuple[DepthFigure, ...]:
+        """Depth within the bands around a common price in quote currency per coin (models.md 1.2 ref_price)."""
+        book = self.book
+        if book is None or not book.readable:
+            return ()
+        ticks = price * self.instrument.unit_multiplier / book.worth.scale.price.unit_lossy
+        report = book.bands_around(self._bands, ticks, at)
+        return self._depth(book, report, fx) if report is not None else ()
+
+    def _slippage(self, book: LiveBook, fx: float) -> dict[tuple[Order, int], float]:
+        found: dict[tuple[Order, int], float] = {}
+        sizes = self._options.slippage_usd
+        for order in ORDERS:
+            for usd, cost in zip(sizes, book.cost(order, [usd / fx for usd in sizes]), strict=True):
+                if not math.isnan(cost.slippage):
+                    found[order, usd] = cost.slippage
+        return found
+
+    def _open_interest_usd(self, mid: float | None, fx: float | None) -> float | None:
+        interest = self._open_interest
+        if interest is None or fx is None:
+            return None
+        if interest.value_quote is not None:
+            return float(interest.value_quote) * fx
+        price = self._mark if self._mark is not None else mid
+        if interest.quantity is None or price is None:
+            return None
+        per_unit = Decimal(repr(price * self.instrument.unit_multiplier))
+        return notional_usd(self.instrument, interest.quantity, per_unit, fx)
+
+    def _funding_8h(self) -> float | None:
+        if self._funding is None or not self._funding_interval:
+            return None
+        return float(self._funding) * EIGHT_HOURS / self._funding_interval
+
+    def _silent(self, link: Link | None) -> Mapping[str, bool]:
+        if link is None:
+            return {}
+        return {
+            topic.channel.value: link.session.is_silent(topic.key)
+            for topic in link.topics
+            if topic.symbols == (self.instrument.symbol,) and topic.channel is not Channel.OTHER
+        }
+
+    def _counters(self, book: LiveBook | None) -> dict[str, float]:
+        book_counts = self._retired + Counter(book.counters if book is not None else {})
+        counters: dict[str, float] = {
+            "book_updates_total": book_counts["updates"],
+            "book_gaps_total": book_counts["gaps"],
+            "book_crossed_total": book_counts["crossed"],
+        }
+        for side in ("buy", "sell"):
+            counters[f"trades_total|{side}"] = self.tally.count[side]
+            counters[f"trade_volume_usd_total|{side}"] = self.tally.volume_usd[side]
+        if self.venue.liquidation_coverage != "none":
+            for position in ("long", "short"):
+                counters[f"liquidations_total|{position}"] = self._liquidations[position]
+                counters[f"liquidated_usd_total|{position}"] = self._liquidated_usd[position]
+        return counters

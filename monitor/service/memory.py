@@ -1,0 +1,41 @@
+"""What survives a restart besides alerts: baselines, regimes, and what the alert rules remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from monitor.alerts.evaluator import AlertEngine
+from monitor.baselines import Saved
+from monitor.hub import Hub
+from monitor.state import StateStore
+
+SAVE_SECONDS: Final = 300.0  # kill -9 loses this much of the baselines' slow movement, nothing else
+
+
+def save(hub: Hub, alerts: AlertEngine, store: StateStore, at: int) -> None:
+    """Hand everything to the store's writer thread. A few milliseconds of memory work."""
+    for saved in hub.baselines.dump(at):
+        store.put(saved.kind, saved.key, saved.values, saved.at)
+    for asset in hub.assets.values():
+        if asset.regime.regime is not None:
+            store.put("regime", asset.name, [asset.regime.regime, asset.regime.since], at)
+    for kind, memory in alerts.memory().items():
+        store.put("rule", kind, memory, at)
+
+
+def restore(hub: Hub, alerts: AlertEngine, store: StateStore, at: int) -> int:
+    """Take back what `save` gave; gives the number of series. Blocks: before the loop runs."""
+    rows = [
+        Saved(kind, key, values, saved_at)
+        for kind in ("acute", "chronic")
+        for key, (values, saved_at) in store.all(kind).items()
+        if isinstance(values, list)
+    ]
+    taken = hub.baselines.load(rows, at)
+    for asset, (value, _) in store.all("regime").items():
+        if isinstance(value, list) and len(value) == 2:
+            hub.regimes_before[asset] = (value[0], value[1])
+    memories = {kind: value for kind, (value, _) in store.all("rule").items() if isinstance(value, Mapping)}
+    alerts.remember(memories)
+    return taken
