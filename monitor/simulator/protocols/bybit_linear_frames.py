@@ -1,0 +1,251 @@
+"""Frames and REST bodies of Bybit linear, written from simulated markets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import orjson
+
+from monitor.simulator.market import LiquidationPrint, Market
+from monitor.simulator.order_book import Ints
+from monitor.simulator.protocols.bybit_linear import rest_body
+from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, VenueClock, VenueFrames, next_funding
+from monitor.simulator.source import RestReply
+from monitor.simulator.streams import Changes, Row, WindowStream
+
+# Push interval by depth. The venue pushes depth 1 every 10 ms and 50 every 20 ms; the simulated world moves every 50 ms.
+CADENCES_MS = {1: 50, 50: 50, 200: 100, 1000: 200}
+ALWAYS = 1000
+TICKER_MS = 100
+LIQUIDATIONS_MS = 500
+MAX_TRADES = 1024  # in one message
+PAGE_ROWS = 40  # less than the venue's 1,000, so that a client must follow nextPageCursor with few symbols listed
+FILLERS = 60
+FIRST_ID = 177_000_000
+
+
+class _Window:
+    __slots__ = ("book", "every", "update")
+
+    def __init__(self, market: Market, depth: int, every: int) -> None:
+        self.book, self.every, self.update = WindowStream(market.book, depth), every, FIRST_ID
+
+
+class BybitFrames(VenueFrames):
+    venue: ClassVar[str] = "bybit_linear"
+
+    def __init__(self, markets: Sequence[Market], clock: VenueClock) -> None:
+        super().__init__(markets, clock)
+        self._sequence = 66_000_000_000
+        self._windows = {s: {ALWAYS: _Window(m, ALWAYS, CADENCES_MS[ALWAYS])} for s, m in self.markets.items()}
+        self._tickers: dict[str, dict[str, str]] = {s: self._ticker(m) for s, m in self.markets.items()}
+        self._prints: dict[str, list[LiquidationPrint]] = {s: [] for s in self.markets}
+        self._trade = 0
+
+    # -- streams
+    def knows(self, key: str) -> bool:
+        kind, _, rest = key.partition(".")
+        if kind == "orderbook":
+            depth, _, symbol = rest.partition(".")
+            return depth.isdigit() and int(depth) in CADENCES_MS and symbol in self.markets
+        if kind == "system":
+            return key == "system.status"
+        return kind in ("publicTrade", "tickers", "allLiquidation") and rest in self.markets
+
+    def opening(self, key: str) -> list[bytes]:
+        kind, _, rest = key.partition(".")
+        if kind == "orderbook":
+            depth, _, symbol = rest.partition(".")
+            windows = self._windows[symbol]
+            if int(depth) not in windows:
+                windows[int(depth)] = _Window(self.markets[symbol], int(depth), CADENCES_MS[int(depth)])
+            return [self._book(symbol, int(depth), "snapshot", windows[int(depth)].book.levels())]
+        if kind == "tickers":
+            return [self._ticker_frame(rest, "snapshot", self._tickers[rest])]
+        return []
+
+    def step(self, now_ms: int, touched: Mapping[str, Ints]) -> Iterator[Keyed]:
+        self.now_ms = now_ms
+        for symbol, market in self.markets.items():
+            self._sequence += 11 + len(touched[symbol])
+            for start in range(0, len(market.trades), MAX_TRADES):
+                yield f"publicTrade.{symbol}", self._trades(symbol, market, start)
+            for depth, window in self._windows[symbol].items():
+                if now_ms % window.every == 0:
+                    changes = window.book.flush()
+                    if changes:
+                        window.update += 1
+                        kind = "snapshot" if depth == 1 else "delta"
+                        rows = window.book.levels() if depth == 1 else changes
+                        yield f"orderbook.{depth}.{symbol}", self._book(symbol, depth, kind, rows)
+            if now_ms % TICKER_MS == 0:
+                now = self._ticker(market)
+                changed = {name: value for name, value in now.items() if self._tickers[symbol][name] != value}
+                self._tickers[symbol] = now
+                if changed:
+                    yield f"tickers.{symbol}", self._ticker_frame(symbol, "delta", changed)
+            self._prints[symbol].extend(market.liquidations)
+            if now_ms % LIQUIDATIONS_MS == 0 and self._prints[symbol]:
+                yield f"allLiquidation.{symbol}", self._liquidations(symbol)
+
+    def cross(self, symbol: str) -> None:
+        for window in self._windows[symbol].values():
+            window.book.cross()
+
+    def restart(self, symbol: str) -> list[Keyed]:
+        """A service restart: a snapshot with u = 1 replaces the book."""
+        frames = []
+        for depth, window in self._windows[symbol].items():
+            window.update = 1
+            frames.append((f"orderbook.{depth}.{symbol}", self._book(symbol, depth, "snapshot", window.book.levels())))
+        return frames
+
+    def _book(self, symbol: str, depth: int, kind: str, rows: Changes) -> bytes:
+        window, now = self._windows[symbol][depth], self.stamp
+        return (
+            f'{{"topic":"orderbook.{depth}.{symbol}","type":"{kind}","ts":{now},"data":{{"s":"{symbol}",'
+            f'"b":[{self._rows(symbol, rows.bids[::-1])}],"a":[{self._rows(symbol, rows.asks)}],'
+            f'"u":{window.update},"seq":{self._sequence}}},"cts":{now - 2}}}'
+        ).encode()
+
+    def _rows(self, symbol: str, rows: Sequence[Row]) -> str:
+        spec = self.markets[symbol].spec
+        price, size = spec.price_text, spec.size_text
+        return ",".join([f'["{price(tick)}","{size(lots) if lots else "0"}"]' for tick, lots in rows])
+
+    def _trades(self, symbol: str, market: Market, start: int) -> bytes:
+        spec, now, rows = market.spec, self.stamp, []
+        for trade in market.trades[start : start + MAX_TRADES]:
+            self._trade += 1
+            identifier = f"20f43950-d8dd-5b31-9112-{self._trade:012x}"
+            rows.append(
+                f'{{"T":{self.clock.at(trade.at_ms)},"s":"{symbol}","S":"{"Buy" if trade.side > 0 else "Sell"}",'
+                f'"v":"{spec.size_text(trade.lots)}","p":"{spec.price_text(trade.tick)}","L":"ZeroMinusTick",'
+                f'"i":"{identifier}","BT":false,"RPI":false,"seq":{self._sequence}}}'
+            )
+        return f'{{"topic":"publicTrade.{symbol}","type":"snapshot","ts":{now},"data":[{",".join(rows)}]}}'.encode()
+
+    def _liquidations(self, symbol: str) -> bytes:
+        spec = self.markets[symbol].spec
+        rows = [
+            # S is the side of the position: Buy = a long was liquidated. p is the bankruptcy price.
+            f'{{"T":{self.clock.at(p.at_ms)},"s":"{symbol}","S":"{"Buy" if p.sign > 0 else "Sell"}",'
+            f'"v":"{spec.size_text(p.filled)}","p":"{spec.price_text(round(p.bankruptcy / spec.tick_usd))}"}}'
+            for p in self._prints[symbol]
+        ]
+        self._prints[symbol].clear()
+        return f'{{"topic":"allLiquidation.{symbol}","type":"snapshot","ts":{self.stamp},"data":[{",".join(rows)}]}}'.encode()
+
+    def _ticker(self, market: Market) -> dict[str, str]:
+        spec, book, interest = market.spec, market.book, market.ledger.open_interest
+        text, size = spec.price_text, spec.size_text
+        ask = min(book.best_ask, book.size - 1)
+        value = interest * spec.lot_base * market.mark
+        return {
+            "symbol": spec.symbol,
+            "lastPrice": text(round(market.last / spec.tick_usd)),
+            "markPrice": text(round(market.mark / spec.tick_usd)),
+            "indexPrice": text(round(market.index / spec.tick_usd)),
+            # openInterest counts both sides, single* one: what other venues call open interest.
+            "openInterest": size(2 * interest),
+            "openInterestValue": f"{2 * value:.2f}",
+            "singleOpenInterest": size(interest),
+            "singleOpenInterestValue": f"{value:.2f}",
+            "fundingRate": f"{market.funding_rate:.8f}",
+            "nextFundingTime": str(next_funding(self.stamp)),
+            "fundingIntervalHour": str(FUNDING_HOURS),
+            "fundingCap": "0.005",
+            "bid1Price": text(book.low + max(0, book.best_bid)),
+            "bid1Size": size(abs(int(book.lots[max(0, book.best_bid)]))),
+            "ask1Price": text(book.low + ask),
+            "ask1Size": size(abs(int(book.lots[ask]))),
+        }
+
+    def _ticker_frame(self, symbol: str, kind: str, fields: Mapping[str, str]) -> bytes:
+        data = orjson.dumps({"symbol": symbol, **fields}).decode()
+        return f'{{"topic":"tickers.{symbol}","type":"{kind}","data":{data},"cs":{self._sequence},"ts":{self.stamp}}}'.encode()
+
+    # -- REST
+    def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
+        if path == "/v5/market/time":
+            seconds = self.stamp // 1000
+            return self._reply({"timeSecond": str(seconds), "timeNano": str(self.stamp * 1_000_000)})
+        if path not in (
+            "/v5/market/instruments-info",
+            "/v5/market/orderbook",
+            "/v5/market/tickers",
+            "/v5/market/open-interest",
+        ):
+            return None
+        symbol = query.get("symbol", "")
+        if query.get("category") != "linear":
+            return self._reply({}, 10001, "params error: Category is invalid")
+        if path.endswith("instruments-info"):
+            return self._instruments(query)
+        if path.endswith("tickers") and not symbol:
+            return self._reply({"category": "linear", "list": list(self._tickers.values())})
+        if symbol not in self.markets:
+            return self._reply({}, 10001, "params error: symbol invalid")
+        if path.endswith("orderbook"):
+            return self._snapshot(symbol, query.get("limit", "25"))
+        if path.endswith("tickers"):
+            return self._reply({"category": "linear", "list": [self._tickers[symbol]]})
+        both = self._tickers[symbol]["openInterest"]
+        rows = [{"openInterest": both, "timestamp": str(self.stamp)}]
+        return self._reply({"symbol": symbol, "category": "linear", "list": rows, "nextPageCursor": ""})
+
+    def _snapshot(self, symbol: str, limit: str) -> RestReply:
+        if not limit.isdigit() or not 1 <= int(limit) <= ALWAYS:
+            return self._reply({}, 10001, "params error: Limit is invalid")
+        window, count = self._windows[symbol][ALWAYS], int(limit)
+        rows, spec, now = window.book.levels(), self.markets[symbol].spec, self.stamp
+        sides = (rows.bids[::-1][:count], rows.asks[:count])
+        bids, asks = ([[spec.price_text(t), spec.size_text(q)] for t, q in side] for side in sides)
+        result = {
+            "s": symbol,
+            "b": bids,
+            "a": asks,
+            "ts": now,
+            "u": window.update,
+            "seq": self._sequence,
+            "cts": now - 2,
+        }
+        return self._reply(result)
+
+    def _instruments(self, query: Mapping[str, str]) -> RestReply:
+        rows = [listed(f"SIM{number:03d}USDT", f"SIM{number:03d}", "0.0001", "1") for number in range(FILLERS)]
+        rows += [listed(s, m.spec.asset, m.spec.price_text(1), m.spec.size_text(1)) for s, m in self.markets.items()]
+        if query.get("symbol"):
+            rows = [row for row in rows if row["symbol"] == query["symbol"]]
+        limit, cursor = query.get("limit", "500"), query.get("cursor", "")
+        if not limit.isdigit() or not 1 <= int(limit) <= 1000 or (cursor and not cursor.isdigit()):
+            return self._reply({}, 10001, "params error: limit or cursor is invalid")
+        start = int(cursor or 0)
+        stop = start + min(int(limit), PAGE_ROWS)
+        following = str(stop) if stop < len(rows) else ""
+        return self._reply({"category": "linear", "list": rows[start:stop], "nextPageCursor": following})
+
+    def _reply(self, result: object, code: int = 0, text: str = "OK") -> RestReply:
+        return RestReply(200, rest_body(code, text, result, self.stamp))
+
+
+def listed(symbol: str, base: str, tick: str, lot: str, quote: str = "USDT") -> dict[str, object]:
+    return {
+        "symbol": symbol,
+        "contractType": "LinearPerpetual",
+        "status": "Trading",
+        "baseCoin": base,
+        "quoteCoin": quote,
+        "settleCoin": quote,
+        "launchTime": "1585526400000",
+        "deliveryTime": "0",
+        "priceScale": "2",
+        "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
+        "priceFilter": {"minPrice": tick, "maxPrice": "1999999.80", "tickSize": tick},
+        "lotSizeFilter": {"qtyStep": lot, "minOrderQty": lot, "maxOrderQty": "1190", "minNotionalValue": "5"},
+        "fundingInterval": FUNDING_HOURS * 60,
+        "isPreListing": False,
+        "upperFundingRate": "0.005",
+        "lowerFundingRate": "-0.005",
+    }
