@@ -155,9 +155,16 @@ class Subscriber:
         if request is None:
             request = self._requests.get(meant[0].request)
         whole = not refusal.keys and len(meant) > 1 and request is not None and not request.leaving
+        nobodys_fault = refusal.whole_batch and not refusal.keys
         for subscription in meant:
             if subscription.phase is Phase.LEAVING:
                 self._left(subscription, at)
+            elif nobodys_fault:
+                self._answered(subscription)
+                if subscription.asks < ASKS:
+                    self._queue(subscription, at + BISECT_DELAY)
+                else:
+                    self._park(subscription, Phase.UNANSWERED, at, refusal.reason[:200])
             elif whole:
                 self._answered(subscription)
                 subscription.batch_limit = max(1, len(meant) // 2)

@@ -124,6 +124,21 @@ def test_a_batch_refused_without_a_name_is_halved_until_the_culprit_is_known() -
     assert session.carrying
 
 
+def test_a_refusal_that_blames_nobody_is_asked_again_even_for_a_single_topic() -> None:
+    """ "Already subscribed" takes a whole frame down and names a topic that lives: the one left over is innocent."""
+    alive, rest = liquidations("A"), liquidations("B")
+    session = session_of(alive, rest, frames_per_second=100.0)
+    session.start(0)
+    session.route(ack(1, alive.key), 1)
+    session.route(refusal(1, "already subscribed", whole=True), 2)
+    assert not session.faults()
+    assert asked(sends(session.tick(5 * SECOND))) == [("sub", [rest.key])]
+    for second in range(6, 40):  # a venue that always says so ends in a named fault, not in a storm
+        for text in sends(session.tick(second * SECOND)):
+            session.route(refusal(orjson.loads(text)["id"], "already subscribed", whole=True), second * SECOND)
+    assert kinds(session) == [("never_acked", rest.key)]
+
+
 def test_a_keyed_refusal_after_the_ack_still_counts() -> None:
     topic = liquidations("A")
     session = session_of(topic)
