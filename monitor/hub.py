@@ -212,6 +212,8 @@ class Hub:
             venue_time = lane.frame(data, received)
             if lane.recovery.need:
                 self._recover(link, lane, received)
+            if received >= market.meter.next_look and market.active == link.index:
+                market.look(lane, received)
             return venue_time
 
         return handle
@@ -353,7 +355,7 @@ class Hub:
             venues=tuple(state.view() for state in self.states.values()),
             alerts=self._alerts.open_alerts(),
             fx=self.fx.views(),
-            alert_totals=self._alerts.totals,  # grows in place: counters are read as they are
+            alert_totals=dict(self._alerts.totals),
         )
         transitions = self._alerts.on_second(draft, at)
         self._raise(transitions)
@@ -378,6 +380,7 @@ class Hub:
 
     def _tend(self, state: VenueState, market: Market, at: int) -> None:
         """What a market's books and polls need by the passing of time."""
+        market.end_second()
         for index, lane in market.books.items():
             link = state.links.get(index)
             if link is None:

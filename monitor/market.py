@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +11,9 @@ from typing import Final, Literal
 
 from engines.book.bands import BandReport, BandSet
 from engines.book.live_book import LiveBook
+from engines.book.withdrawal import WithdrawalMeter
 from engines.book.worth import imbalance
+from engines.depth.resilience import withdrawal_share
 from monitor.book_lane import BookLane, worth_of
 from monitor.clock import SECOND
 from monitor.events import RestReplied
@@ -34,6 +36,7 @@ from monitor.views import DepthFigure, MarketView, Side
 
 EIGHT_HOURS: Final = 28_800
 HEADLINE_BAND: Final = "1%"
+WITHDRAWAL_SECONDS: Final = 60  # the share of bids cancelled rather than sold into is of the last minute
 Order = Literal["sell", "buy"]
 ORDERS: Final[tuple[Order, Order]] = ("sell", "buy")
 # A liquidation older than this when it arrives is a venue's replay of the past after a subscription, not news.
@@ -64,6 +67,8 @@ class Market:
         self._resting: LiveBook | None = None  # of a lost connection; the next one takes it over
         self._trades: dict[int, TradeLane] = {}
         self.tally = TradeTally(instrument)
+        self.meter = self.tally.meter = WithdrawalMeter()
+        self._removed: deque[tuple[float, float]] = deque(maxlen=WITHDRAWAL_SECONDS)  # (cancelled, executed) a second
         self._liquidations = Counter[str]()
         self._liquidated_usd = {"long": 0.0, "short": 0.0}
         self._seen: OrderedDict[tuple[int, str, Decimal, Decimal], int] = OrderedDict()
@@ -229,6 +234,25 @@ class Market:
         self._liquidated_usd[fact.position] += usd
         return usd
 
+    # -- who removed the bids
+    def look(self, lane: BookLane, at: int) -> None:
+        """Compare the bids with the last look, every `meter.next_look`."""
+        if lane.book.readable:
+            self.meter.look(lane.book.block, at)
+        else:
+            self.meter.lose()
+
+    def end_second(self) -> None:
+        """Close the second's sums of cancelled and executed bids."""
+        _, cancelled, executed = self.meter.take()
+        self._removed.append((cancelled, executed))
+
+    def _withdrawal_share(self) -> float | None:
+        share = withdrawal_share(
+            math.fsum(cancelled for cancelled, _ in self._removed), math.fsum(executed for _, executed in self._removed)
+        )
+        return None if math.isnan(share) else share
+
     # -- the view
     def view(self, at: int, fx: float | None, link: Link | None, halted: str) -> MarketView:
         book = self.book
@@ -268,7 +292,7 @@ class Market:
             depth=depth,
             slippage_ratio=slippage,
             imbalance_1pct=imbalance(headline["bid"], headline["ask"]) if len(headline) == 2 else None,
-            withdrawal_share=None,
+            withdrawal_share=self._withdrawal_share() if readable else None,
             liquidation_coverage=self.venue.liquidation_coverage,
             open_interest_usd=self._open_interest_usd(mid, fx),
             mark_price=self._mark,

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.book.withdrawal import WithdrawalMeter
 from engines.flow.tally import (
     BUY_COUNT,
     BUY_LOTS,
@@ -23,9 +24,9 @@ from engines.wire.layout import MAX_TRADES, TRADE_SIZE, TRADE_TIME
 from engines.wire.plain import plain_trades
 from engines.wire.scale import Scale
 from engines.wire.trade_scan import compile_trade_grammar, scan_trades
+from monitor.book_lane import worth_of
 from monitor.errors import FrameError
 from monitor.facts import Instrument
-from monitor.book_lane import worth_of
 from monitor.venues.base import Topic
 
 SCRATCH: Final[NDArray[np.int64]] = np.zeros((MAX_TRADES, TRADE_SIZE), np.int64)
@@ -41,9 +42,14 @@ class TradeTally:
         self.count = {"buy": 0, "sell": 0}
         self.volume_usd = {"buy": 0.0, "sell": 0.0}
         self.last_id = 0
+        self.meter: WithdrawalMeter | None = (
+            None  # of the market's book, where somebody wants to know who removed the bids
+        )
 
     def add(self, trades: NDArray[np.int64], count: int, fx: float | None, overlapping: bool) -> None:
         """Count a frame's trades. While two connections carry the market, ids tell what was already counted."""
+        if self.meter is not None and not overlapping:
+            self.meter.sold(trades, count)
         sums = self._frame
         sums[:] = 0.0
         self.last_id = tally_trades(trades, count, self.last_id if overlapping else 0, sums)

@@ -108,6 +108,11 @@ class BookReader:
         return ""
 
     @property
+    def block(self) -> Block:
+        """The ladders themselves, for kernels that only read."""
+        return self._block
+
+    @property
     def readable(self) -> bool:
         """In sync, both sides there, not crossed, best prices inside the verified reach."""
         return self.reason == ""
