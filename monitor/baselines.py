@@ -156,16 +156,15 @@ class Baselines:
 
     # -- across restarts
     def dump(self, at: int) -> Iterator[Saved]:
-        """Every acute series, and the current week of chronic series that changed since the last dump."""
+        """Every acute series, and the current week of chronic series that changed since the last dump.
+
+        The state is copied now (a few array copies); the rows are made as the iterator is walked, which another thread may do.
+        """
         dirty, self._dirty_chronic = self._dirty_chronic, set()
-        for key, row in self._rows.items():
-            values = [float(self._samples[row]), float(self._mean[row]), *map(float, self._seasonal[row])]
-            yield Saved("acute", "|".join(key), list(values), at)
-            if row in dirty:
-                week = (at // _HOUR_NS - 1) // HOURS_A_WEEK
-                slots = [(week * HOURS_A_WEEK + i) % HOURS_KEPT for i in range(HOURS_A_WEEK)]
-                numbers = [float(v) for v in self._chronic[row][slots]]
-                yield Saved("chronic", f"{'|'.join(key)}|{week}", [None if math.isnan(v) else v for v in numbers], at)
+        week = (at // _HOUR_NS - 1) // HOURS_A_WEEK
+        slots = [(week * HOURS_A_WEEK + i) % HOURS_KEPT for i in range(HOURS_A_WEEK)]
+        weeks = {row: self._chronic[row][slots] for row in dirty}
+        return _rows(dict(self._rows), self._samples.copy(), self._mean.copy(), self._seasonal.copy(), weeks, week, at)
 
     def load(self, rows: Iterable[Saved], at: int) -> int:
         """Take saved rows back; rows of another shape, and weeks older than are kept, are left out. Returns how many were taken."""
@@ -192,3 +191,19 @@ class Baselines:
                 continue
             taken += 1
         return taken
+
+
+def _rows(
+    rows: dict[SeriesKey, int],
+    samples: NDArray[np.int64],
+    mean: NDArray[np.float64],
+    seasonal: NDArray[np.float64],
+    weeks: dict[int, NDArray[np.float32]],
+    week: int,
+    at: int,
+) -> Iterator[Saved]:
+    for key, row in rows.items():
+        yield Saved("acute", "|".join(key), [float(samples[row]), float(mean[row]), *seasonal[row].tolist()], at)
+        if row in weeks:
+            values = [None if math.isnan(value) else value for value in weeks[row].tolist()]
+            yield Saved("chronic", f"{'|'.join(key)}|{week}", values, at)

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,9 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 
+_PUT: Final = "INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?)"
+
+
 @dataclass(slots=True)
 class _Piece:
     work: Work
@@ -137,7 +140,18 @@ class StateStore:
     def put(self, kind: str, key: str, value: object, at: int) -> None:
         """Keep a JSON-able `value` under (kind, key). `at`: ns, for whoever reads it back."""
         body = orjson.dumps(value)
-        self.submit(lambda c: c.execute("INSERT OR REPLACE INTO kv VALUES (?, ?, ?, ?)", (kind, key, body, at)))
+        self.submit(lambda c: c.execute(_PUT, (kind, key, body, at)))
+
+    def put_rows(self, rows: Iterable[tuple[str, str, object, int]]) -> None:
+        """Keep many (kind, key, value, at) at once. `rows` is walked and encoded in the writer thread: it must not change meanwhile."""
+        encoded: list[tuple[str, str, bytes, int]] = []
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not encoded:  # a second try after a full disk finds the iterator used up
+                encoded.extend((kind, key, orjson.dumps(value), at) for kind, key, value, at in rows)
+            connection.executemany(_PUT, encoded)
+
+        self.submit(work)
 
     def remove(self, kind: str, key: str) -> None:
         self.submit(lambda c: c.execute("DELETE FROM kv WHERE kind = ? AND key = ?", (kind, key)))

@@ -121,9 +121,14 @@ class Service:
         options = venue_options(settings)
         runner = FeedRunner([(VENUES[name], option) for name, option in options.items()], sink, self._clock)
 
-        def view() -> ServiceView:
+        def refresh() -> None:
             _refresh(process, hub, publisher, outbox, runner)
+
+        def view() -> ServiceView:
+            refresh()
             return hub.view
+
+        sink.refresh = refresh
 
         web = HttpServer(
             settings.http.listen, view, process, instance=settings.instance.name, max_series=settings.engine.max_series

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from monitor.capture.recorder import Recorder
 from monitor.events import Command, Event
@@ -18,6 +18,7 @@ class Sink:
         self._hub = hub
         self._process = process
         self._recorder = recorder
+        self.refresh: Callable[[], None] | None = None  # called before each second's view is made
 
     def on_frame(self, venue: str, connection: int, data: bytes, at: int) -> Sequence[Command]:
         if self._recorder is not None:
@@ -36,4 +37,6 @@ class Sink:
         return self._hub.on_event(event)
 
     def on_tick(self, at: int) -> Sequence[Command]:
+        if self.refresh is not None:
+            self.refresh()
         return self._hub.on_tick(at)
