@@ -2,24 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
+from engines import kernel_cache
 
-
-def _place_numba_cache() -> None:
-    """Repoint NUMBA_CACHE_DIR to a writable copy when the baked cache is read-only.
-
-    numba probes its cache folder for writing before it reads from it, and fails the import when it may not write
-    (read-only root, arbitrary uid). Must run before numba is imported.
-    """
-    baked = os.environ.get("NUMBA_CACHE_DIR")
-    if not baked or os.access(baked, os.W_OK) or not Path(baked).is_dir():
-        return
-    copy = Path(tempfile.mkdtemp(prefix="undertow-numba-"))
-    shutil.copytree(baked, copy, dirs_exist_ok=True)
-    os.environ["NUMBA_CACHE_DIR"] = str(copy)
-
-
-_place_numba_cache()
+kernel_cache.place()  # before any kernel, and so before numba, is imported
