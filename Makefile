@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+LIST   := echo "== installed: $$($(PIP) list --format=freeze | tr '\n' ' ')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak docs image constraints clean
+.PHONY: help demo run test lint bench soak docs image constraints clean system-chromium
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +35,7 @@ soak: $(VENV)/.test system-mosquitto ## long runs
 
 docs: $(VENV)/.run ## regenerate docs/reference and the deployed dashboards from the code
 	$(BIN)/undertow docs --out docs/reference
+	$(BIN)/python deploy/grafana/build_dashboard.py
 
 image: ## the container image
 	docker build -t undertow .
@@ -50,27 +52,35 @@ $(BIN)/python:
 	@echo "== creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Undertow needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { echo "== installing the system package python3-venv"; \
-	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); }
+	  $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } \
+	  || { rm -rf $(VENV); exit 1; }   # a half-made environment would look ready to the next make
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "== installing undertow into $(VENV)"
 	$(PIP) install -q -c constraints.txt -e .
+	@$(LIST)
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "== installing undertow and its test tools into $(VENV)"
 	$(PIP) install -q -c constraints.txt -e '.[test]'
+	@$(LIST)
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "== installing undertow and the order books it is compared with into $(VENV)"
 	$(PIP) install -q -c constraints.txt -e '.[test,bench]'
+	@$(LIST)
 	@touch $@
 
-# -- system packages: system-NAME installs the Debian package NAME when its command is not there
-.PHONY: system-%
+# -- system packages: system-NAME installs the Debian package NAME when its command is not there; nothing is started (RUNLEVEL=1)
+APT   := $(SUDO) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends
+FOUND  = PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v
+
+system-chromium:
+	@$(FOUND) chromium >/dev/null || $(FOUND) chromium-browser >/dev/null || { \
+	  echo "== installing the system package chromium"; $(SUDO) apt-get update -qq; \
+	  $(APT) chromium >/dev/null || $(APT) chromium-browser >/dev/null; }   # the latter on Ubuntu
+
 system-%:
-	@command -v $* >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $* >/dev/null 2>&1 || { \
-	  echo "== installing the system package $*"; \
-	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-	    apt-get install -y -qq --no-install-recommends $* >/dev/null; }
+	@$(FOUND) $* >/dev/null || { echo "== installing the system package $*"; $(SUDO) apt-get update -qq; $(APT) $* >/dev/null; }

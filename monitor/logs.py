@@ -12,9 +12,10 @@ import os
 import queue
 import re
 import sys
+import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
-from logging.handlers import QueueHandler, QueueListener
 from typing import IO, Any, Final, Literal
 
 import orjson
@@ -27,6 +28,8 @@ LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 MAX_WAITING: Final = 10_000  # lines; a minute of the worst start-up ever seen is under 500
+
+CLOSE_SECONDS: Final = 2.0  # at the end a reader that is stuck is waited for this long, then given up
 
 # Libraries that describe every frame or packet at their lower levels, and what goes wrong with a peer at theirs: the parts
 # that use them say that themselves, once per change of state.
@@ -78,7 +81,6 @@ def configure(format: LogFormat = "console", level: LogLevel = "info", stream: I
     for name, floor in QUIET.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
     logging.captureWarnings(capture=True)
-    pipe.start()
     _open.append(pipe)
 
 
@@ -138,43 +140,44 @@ def _dumps(event: EventDict, **_: Any) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-class _Pipe(QueueHandler):
-    """The only handler of the root logger. Never blocks."""
+class _Pipe(logging.Handler):
+    """The only handler of the root logger. Never blocks; a thread of its own renders and writes."""
 
     def __init__(self, output: logging.Handler) -> None:
-        self.waiting: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING)
-        super().__init__(self.waiting)
+        super().__init__()
         self._output = output
-        self._listener: QueueListener | None = QueueListener(self.waiting, output)
+        self._waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(MAX_WAITING)
         self._dropped = 0
-
-    def start(self) -> None:
-        assert self._listener is not None
-        self._listener.start()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write, name="logs", daemon=True)
+        self._thread.start()
         atexit.register(self.close)
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record  # rendered by the thread; the standard handler would make text of it here
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        if self._listener is None:
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._closed:
             self._output.handle(record)
             return
         try:
             if self._dropped:
-                self.waiting.put_nowait(_left_out(self._dropped))
+                self._waiting.put_nowait(_left_out(self._dropped))
                 self._dropped = 0
-            self.waiting.put_nowait(record)
+            self._waiting.put_nowait(record)
         except queue.Full:
             self._dropped += 1
 
+    def _write(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            self._output.handle(record)
+
     def close(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is None:
+        if self._closed:
             return
+        self._closed = True
         atexit.unregister(self.close)
-        listener.stop()
-        if self._dropped:
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=CLOSE_SECONDS)
+            self._thread.join(CLOSE_SECONDS)
+        if self._dropped and not self._thread.is_alive():
             self._output.handle(_left_out(self._dropped))
         super().close()
 

@@ -156,6 +156,7 @@ class EmbeddedBroker:
             sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), self._binary, "-c", str(config),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             limit=MAX_LINE_BYTES,
+            start_new_session=True,  # Ctrl-C is for us: the broker is ended last, when everything is told
         )  # fmt: skip
         self._process = process
         assert process.stderr is not None

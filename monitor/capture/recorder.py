@@ -82,7 +82,7 @@ class Recorder:
         max_total_gib: float,
         *,
         instance: str = "undertow-1",
-        on_rotate: Callable[[], None] | None = None,
+        on_rotate: Callable[[], object] | None = None,
         rotate_bytes: int = ROTATE_BYTES,
         rotate_ns: int = ROTATE_NS,
         max_pending_bytes: int = MAX_PENDING_BYTES,
