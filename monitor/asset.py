@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Final
 
 from engines.depth.matched import matched_ratio
@@ -53,7 +54,7 @@ class Asset:
 
     def __init__(self, name: str, bands: Sequence[str], baselines: Baselines) -> None:
         self.name = name
-        self._bands = bands
+        self._places: tuple[tuple[Side, str], ...] = tuple(product(SIDES, bands))
         self._baselines = baselines
         self.regime = DepthRegime()
         self.window = LiquidationWindow()
@@ -95,7 +96,13 @@ class Asset:
         headline = next((d for d in depth if d.side == "bid" and d.band == HEADLINE_BAND), None)
         readable = any(m.verified for m in markets)
         self.regime.step(headline.acute_ratio if headline else None, readable, at)
-        refill = self._refill.step(headline.usd if headline else None, headline.venues if headline else ())
+        sources = tuple(
+            f"{m.venue}:{m.market} {f.basis}"
+            for m in markets
+            for f in m.depth
+            if f.side == "bid" and f.band == HEADLINE_BAND
+        )
+        refill = self._refill.step(headline.usd if headline else None, sources)
         self.view = AssetView(
             asset=self.name,
             at=at,
@@ -121,45 +128,45 @@ class Asset:
         *,
         with_baseline: bool,
     ) -> tuple[AssetDepth, ...]:
-        known = {(f.side, f.band, name): f for name, of_market in figures.items() for f in of_market}
+        known: dict[tuple[Side, str], dict[str, DepthFigure]] = {place: {} for place in self._places}
+        names = [f"{m.venue}:{m.market}" for m in markets]
+        for name in names:
+            for figure in figures.get(name, ()):
+                known[figure.side, figure.band][name] = figure
         result = []
-        for side in SIDES:
-            for band in self._bands:
-                here = {name: f for m in markets if (f := known.get((side, band, name := f"{m.venue}:{m.market}")))}
-                if not here:
-                    continue
-                acute, chronic, coverage = None, None, None
-                if with_baseline:
-                    acute, chronic, coverage = self._ratios(markets, side, band, here, at)
-                result.append(
-                    AssetDepth(
-                        side=side,
-                        band=band,
-                        usd=math.fsum(f.usd for f in here.values()),
-                        venues=tuple(here),
-                        coverage_ratio=coverage,
-                        acute_ratio=acute,
-                        chronic_ratio=chronic,
-                    )
-                )
+        acute, chronic, coverage = None, None, None
+        for (side, band), here in known.items():
+            if not here:
+                continue
+            if with_baseline:
+                acute, chronic, coverage = self._ratios(markets, names, side, band, here, at)
+            usd = math.fsum([figure.usd for figure in here.values()])
+            result.append(AssetDepth(side, band, usd, tuple(here), coverage, acute, chronic))
         return tuple(result)
 
     def _ratios(
-        self, markets: Sequence[MarketView], side: Side, band: str, here: Mapping[str, DepthFigure], at: int
+        self,
+        markets: Sequence[MarketView],
+        names: Sequence[str],
+        side: Side,
+        band: str,
+        here: Mapping[str, DepthFigure],
+        at: int,
     ) -> tuple[float | None, float | None, float | None]:
         depths: list[float | None] = []
         acute: list[float | None] = []
         chronic: list[float | None] = []
-        for m in markets:
-            figure = here.get(f"{m.venue}:{m.market}")
+        baselines = self._baselines
+        for m, name in zip(markets, names, strict=True):
+            figure = here.get(name)
             key = (
                 SeriesKey(m.venue, m.market, side, band, figure.basis)
-                if figure
-                else self._baselines.last_key(m.venue, m.market, side, band)
+                if figure is not None
+                else baselines.last_key(m.venue, m.market, side, band)
             )
-            depths.append(figure.usd if figure else None)
-            acute.append(self._baselines.acute(key, at) if key else None)
-            chronic.append(self._baselines.chronic(key, at) if key else None)
+            depths.append(figure.usd if figure is not None else None)
+            acute.append(baselines.acute(key, at) if key is not None else None)
+            chronic.append(baselines.chronic(key, at) if key is not None else None)
         acute_ratio, coverage = matched_ratio(depths, acute)
         chronic_ratio, _ = matched_ratio(depths, chronic)
         return _known(acute_ratio), _known(chronic_ratio), _known(coverage)

@@ -162,35 +162,49 @@ class Baselines:
         """
         dirty, self._dirty_chronic = self._dirty_chronic, set()
         week = (at // _HOUR_NS - 1) // HOURS_A_WEEK
+        # Hours of this week that have not closed yet still hold those of a year ago.
+        closed = at // _HOUR_NS - week * HOURS_A_WEEK
         slots = [(week * HOURS_A_WEEK + i) % HOURS_KEPT for i in range(HOURS_A_WEEK)]
         weeks = {row: self._chronic[row][slots] for row in dirty}
+        for hours in weeks.values():
+            hours[closed:] = np.nan
         return _rows(dict(self._rows), self._samples.copy(), self._mean.copy(), self._seasonal.copy(), weeks, week, at)
 
     def load(self, rows: Iterable[Saved], at: int) -> int:
         """Take saved rows back; rows of another shape, and weeks older than are kept, are left out. Returns how many were taken."""
         taken = 0
-        oldest_week = at // _HOUR_NS // HOURS_A_WEEK - LONG_CHRONIC_WEEKS
+        this_week = at // _HOUR_NS // HOURS_A_WEEK
         for saved in rows:
             parts = saved.key.split("|")
-            if saved.kind == "acute" and len(parts) == 5 and len(saved.values) == HOURS_A_WEEK + 2:
-                key = SeriesKey(*parts)
-                row = self._row(key)
-                numbers = [0.0 if v is None else v for v in saved.values]
-                self._samples[row] = int(numbers[0])
-                self._mean[row] = numbers[1]
-                self._seasonal[row] = numbers[2:]
-                self._last_basis[key[:4]] = key
-            elif saved.kind == "chronic" and len(parts) == 6 and len(saved.values) == HOURS_A_WEEK:
-                if int(parts[5]) < oldest_week:
-                    continue
-                row = self._row(SeriesKey(*parts[:5]))
-                for i, value in enumerate(saved.values):
-                    slot = (int(parts[5]) * HOURS_A_WEEK + i) % HOURS_KEPT
-                    self._ring(row)[slot] = np.nan if value is None else value
-            else:
+            if not all(value is None or isinstance(value, int | float) for value in saved.values):
                 continue
-            taken += 1
+            if saved.kind == "acute" and len(parts) == 5 and len(saved.values) == HOURS_A_WEEK + 2:
+                taken += self._load_acute(SeriesKey(*parts), saved.values)
+            elif saved.kind == "chronic" and len(parts) == 6 and len(saved.values) == HOURS_A_WEEK:
+                taken += self._load_week(SeriesKey(*parts[:5]), parts[5], saved.values, this_week)
         return taken
+
+    def _load_acute(self, key: SeriesKey, values: Sequence[float | None]) -> bool:
+        numbers = [value for value in values if value is not None and math.isfinite(value)]
+        if len(numbers) != len(values) or numbers[0] < 0:
+            return False  # a baseline with a part unknown would be another baseline
+        row = self._row(key)
+        self._samples[row] = int(numbers[0])
+        self._mean[row] = numbers[1]
+        self._seasonal[row] = numbers[2:]
+        before = self._last_basis.get(key[:4])
+        if before is None or self._samples[self._rows[before]] <= self._samples[row]:
+            self._last_basis[key[:4]] = key  # which one was the last is not saved: the one mostly used
+        return True
+
+    def _load_week(self, key: SeriesKey, week: str, values: Sequence[float | None], this_week: int) -> bool:
+        # A week ahead of the clock would lie where an old one belongs.
+        if not week.isdecimal() or not this_week - LONG_CHRONIC_WEEKS <= int(week) <= this_week:
+            return False
+        ring = self._ring(self._row(key))
+        for i, value in enumerate(values):
+            ring[(int(week) * HOURS_A_WEEK + i) % HOURS_KEPT] = np.nan if value is None else value
+        return True
 
 
 def _rows(

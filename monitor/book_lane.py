@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Literal
@@ -11,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from engines.book.live_book import LiveBook
+from engines.book.memory import MAX_REGIONS, RANGE_FACTOR, REGION_SHIFT, SAFE_LOTS
 from engines.book.outcome import Outcome
 from engines.book.worth import Worth
 from engines.wire.errors import WireError
@@ -21,7 +24,7 @@ from engines.wire.scale import Grid, Scale
 from monitor.clock import SECOND
 from monitor.errors import FrameError
 from monitor.events import RestReplied
-from monitor.facts import Instrument
+from monitor.facts import Channel, Instrument
 from monitor.venues.base import RestRequest, Topic, Venue
 
 Need = Literal["", "snapshot", "resubscribe"]
@@ -31,6 +34,12 @@ RETRY_LONGEST: Final = 60 * SECOND
 RECOVERY_TIMEOUT: Final = 30 * SECOND  # a recovery that brought nothing in this time is asked for again
 EXTEND_INTERVAL: Final = 30 * SECOND  # between snapshots that widen the verified interval of a moving market
 RESEED_INTERVAL: Final = 600 * SECOND  # a live book is compared with a fresh snapshot at least this often
+# A grid so fine that the ladder cannot hold the market's own price comes from a damaged frame, not from the venue's listing.
+MOST_TICKS: Final = (MAX_REGIONS << REGION_SHIFT) // RANGE_FACTOR
+
+# What a venue may write as a price or size; Decimal itself would take more, and is exact up to 28 digits.
+_DECIMAL: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
+_LONGEST: Final = 28
 
 # One frame is read at a time, so all lanes share the scratch of the plain path.
 SCRATCH_HEADER: Final = np.zeros(HEADER_SIZE, np.int64)
@@ -40,13 +49,14 @@ SCRATCH_LEVELS: Final = np.zeros((2, MAX_LEVELS, 2), np.int64)
 class Recovery:
     """At most one recovery of a book is in flight; failures are retried with doubling distance."""
 
-    __slots__ = ("_asked_at", "_attempts", "_retry_at", "need")
+    __slots__ = ("_answered", "_asked_at", "_attempts", "_retry_at", "need")
 
     def __init__(self) -> None:
         self.need: Need = ""
         self._asked_at: int | None = None
         self._retry_at = 0
         self._attempts = 0
+        self._answered = False  # the snapshot asked for over REST has come, and waits for the stream to join it
 
     def want(self, need: Need) -> None:
         if self.need != need:
@@ -62,15 +72,27 @@ class Recovery:
 
     def asked(self, at: int) -> None:
         self._asked_at = at
+        self._answered = False
         self._attempts += 1
+
+    def answered(self) -> None:
+        self._answered = True
+
+    def broken(self, at: int) -> None:
+        """A frame took the book again. Where that frame came with the attempt in flight (a new subscription, a stream that does
+        not join the snapshot that came), the attempt is over; a REST request still on its way is not.
+        """
+        if self._asked_at is not None and (self._answered or self.need == "resubscribe"):
+            self.failed(at)
 
     def failed(self, at: int) -> None:
         """The attempt in flight brought nothing: the next one waits longer."""
         self._asked_at = None
-        self._retry_at = at + min(RETRY_FIRST << min(self._attempts, 10), RETRY_LONGEST)
+        self._retry_at = at + min(RETRY_FIRST << min(max(self._attempts - 1, 0), 10), RETRY_LONGEST)
 
     def done(self) -> None:
         self.need, self._asked_at, self._retry_at, self._attempts = "", None, 0, 0
+        self._answered = False
 
 
 class BookLane:
@@ -82,7 +104,11 @@ class BookLane:
         self.topic = topic
         self.book = book
         self.recovery = Recovery()
-        self.fallbacks = 0
+        self.fallbacks: Counter[Channel] = Counter()  # frames the scanner refused; the hub puts its connection's here
+        self.body_fallbacks = 0
+        self.on_regrid: Callable[[Scale], None] | None = (
+            None  # told when frames showed another grid than the listed one
+        )
         self._venue = venue
         self._instrument = instrument
         self._grammar = topic.book
@@ -104,43 +130,65 @@ class BookLane:
         if outcome is Outcome.REFUSED:
             return self._plainly(data, at)
         venue_time = int(book.header[EVENT_TIME])
-        self._react(outcome)
+        self._react(outcome, at)
         return venue_time
 
     def _plainly(self, data: bytes, at: int) -> int:
         """The frame the scanner refused, read the slow way. One that cannot be read may have held changes: the book is lost."""
-        self.fallbacks += 1
+        self.fallbacks[Channel.BOOK] += 1
         try:
             plain_book(self._grammar, self.book.scale, self._instrument.symbol, data, SCRATCH_HEADER, SCRATCH_LEVELS)
         except WireError as error:
-            if error.reason == "off_grid":
-                self._regrid(self._grammar, data, at)
-                return 0
-            self._react(self.book.unreadable_frame(at))
+            if error.reason == "off_grid" and self._regrid(self._grammar, data, at):
+                self._react(
+                    self.book.frame(data, at), at
+                )  # a snapshot is the book on the new grid, a change waits for one
+                return int(self.book.header[EVENT_TIME])
+            self._react(self.book.unreadable_frame(at), at)
             raise FrameError(f"{self._instrument.venue} {self._instrument.symbol} book: {error}") from None
-        self._react(self.book.levels(SCRATCH_HEADER, SCRATCH_LEVELS, at))
+        self._react(self.book.levels(SCRATCH_HEADER, SCRATCH_LEVELS, at), at)
         return int(SCRATCH_HEADER[EVENT_TIME])
 
-    def _regrid(self, grammar: BookGrammar, data: bytes, at: int) -> None:
-        """A level off the listed grid: tick or lot size changed. Take the coarsest grid that holds old and new, and start over."""
+    def _regrid(self, grammar: BookGrammar, data: bytes, at: int) -> bool:
+        """A level off the listed grid: tick or lot size changed. Take the coarsest grid that holds old and new, and start over.
+
+        False: no book could be kept on that grid, so the frame is damaged and the listed grid stands.
+        """
         bids, asks = plain_text_levels(grammar, data)
-        scale = self.book.scale
-        finer = Scale(
-            price=_finer(scale.price, [level[0] for level in (*bids, *asks)]),
-            size=_finer(scale.size, [level[1] for level in (*bids, *asks)]),
+        levels = [*bids, *asks]
+        finer = finer_scale(self.book.scale, levels)  # None also where a level is no decimal
+        if finer is None:
+            return False
+        price = max(
+            (Decimal(bid[0]) for bid in bids), default=min((Decimal(ask[0]) for ask in asks), default=Decimal(0))
         )
+        size = max(Decimal(level[1]) for level in levels)
+        if price / finer.price.step >= MOST_TICKS or size / finer.size.step >= SAFE_LOTS:
+            return False
         self.regrid(finer, at)
+        if self.on_regrid is not None:
+            self.on_regrid(finer)
+        return True
+
+    def relist(self, instrument: Instrument, at: int) -> None:
+        """The venue lists the market with another grid or contract size."""
+        self._instrument = instrument
+        if self.book.scale != instrument.scale or self.book.worth != worth_of(instrument, instrument.scale):
+            self.regrid(instrument.scale, at)
 
     def regrid(self, scale: Scale, at: int) -> None:
         """Start over on another grid."""
         self.book.regrid(scale, at, worth_of(self._instrument, scale))
         self._want_recovery()
 
-    def _react(self, outcome: Outcome) -> None:
+    def _react(self, outcome: Outcome, at: int) -> None:
         if outcome.needs_recovery:
+            self.recovery.broken(at)
             self._want_recovery()
         elif self.recovery.need:
             self.settle()
+        elif outcome is Outcome.IGNORED and self.book.unseeded:
+            self._want_recovery()  # changes came, and the snapshot that begins the stream did not
 
     def _want_recovery(self) -> None:
         self.recovery.want("snapshot" if self._venue.book.sequence.seeded_by_rest else "resubscribe")
@@ -161,7 +209,7 @@ class BookLane:
         """A snapshot that widens or checks the verified reach, or the deep snapshot beyond the window, when one is due."""
         policy = self._venue.book
         if not self.book.readable:
-            if self.book.in_sync and self.book.wants_snapshot and policy.sequence.seeded_by_rest:
+            if self.book.in_sync and policy.sequence.seeded_by_rest:
                 self.recovery.want("snapshot")
             return None
         if policy.deep_interval_seconds is not None and at >= self._deep_due:
@@ -182,7 +230,9 @@ class BookLane:
     def replied(self, event: RestReplied) -> None:
         """The answer to one of these requests."""
         seeding = event.request.purpose == "snapshot"
-        if seeding and self.recovery.need != "snapshot":
+        if seeding and not self._venue.book.sequence.seeded_by_rest:
+            return
+        if seeding and self.recovery.need != "snapshot" and not self.book.unseeded:
             return  # another way has healed the book meanwhile
         if event.error:
             if seeding:
@@ -198,13 +248,18 @@ class BookLane:
         if outcome.needs_recovery or outcome is Outcome.REFUSED:
             if whole and not book.readable:
                 self._want_recovery()
-                self.recovery.failed(event.at)
+                if seeding:  # else what was asked for beside it is still on its way
+                    self.recovery.failed(event.at)
         else:
+            if seeding:
+                self.recovery.answered()
             self.settle()
+            if seeding and self.recovery.need and book.in_sync:
+                self.recovery.failed(event.at)  # it does not reach to where the price is by now
 
     def _plain_body(self, event: RestReplied, whole: bool) -> Outcome:
         """A body the scanner refused, read the slow way; REFUSED when that cannot read it either."""
-        self.fallbacks += 1
+        self.body_fallbacks += 1
         policy = self._venue.book
         grammar = policy.snapshot_grammar if whole else policy.deep_grammar
         assert grammar is not None  # the book was made with it, or the scanner would have raised
@@ -212,9 +267,7 @@ class BookLane:
         try:
             plain_book(grammar, book.scale, self._instrument.symbol, event.body, SCRATCH_HEADER, SCRATCH_LEVELS)
         except WireError as error:
-            if error.reason == "off_grid":
-                self._regrid(grammar, event.body, event.at)
-            else:
+            if error.reason != "off_grid" or not self._regrid(grammar, event.body, event.at):
                 self.body_errors += 1
             return Outcome.REFUSED
         read = book.snapshot if whole else book.deep
@@ -231,11 +284,24 @@ def worth_of(instrument: Instrument, scale: Scale) -> Worth:
     )
 
 
+def finer_scale(scale: Scale, levels: Sequence[tuple[str, str]]) -> Scale | None:
+    """The coarsest scale that holds `scale` and every (price, size); None where no grid can, or one of them is no decimal."""
+    if not all(len(text) <= _LONGEST and _DECIMAL.fullmatch(text) for level in levels for text in level):
+        return None
+    try:
+        return Scale(
+            price=_finer(scale.price, [level[0] for level in levels]),
+            size=_finer(scale.size, [level[1] for level in levels]),
+        )
+    except ValueError:  # more digits than a grid has
+        return None
+
+
 def _finer(grid: Grid, texts: Sequence[str]) -> Grid:
-    """The coarsest grid that holds `grid` and every value."""
-    step = grid.step
-    decimals = max(grid.decimals, *(-int(Decimal(t).normalize().as_tuple().exponent) for t in texts), 0)
-    units = int(step.scaleb(decimals))
-    for text in texts:
-        units = math.gcd(units, int(Decimal(text).scaleb(decimals)))
+    """The coarsest grid that holds `grid` and every value. Raises ValueError."""
+    values = [Decimal(text) for text in texts]
+    decimals = max(grid.decimals, *(-int(value.normalize().as_tuple().exponent) for value in values), 0)
+    units = int(grid.step.scaleb(decimals))
+    for value in values:
+        units = math.gcd(units, int(value.scaleb(decimals)))
     return Grid.from_step(Decimal(units).scaleb(-decimals))

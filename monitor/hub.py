@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -41,12 +41,17 @@ from monitor.money import coins, price_per_coin
 from monitor.venue_state import VenueState
 from monitor.venues.base import Topic, Venue
 from monitor.venues.registry import VENUES
-from monitor.views import AssetView, MarketView, Regime, ServiceView
+from monitor.views import DepthFigure, MarketView, Regime, ServiceView, VenueView
 
 # After a longer hole (a recording with a pause) the seconds in between are not run one by one: holds and expiries look at
 # times, not at counts, and nothing else happens in them.
 MAX_CATCH_UP: Final = 900 * SECOND
 NOTHING: Final[tuple[Command, ...]] = ()
+# Frames that change nothing the rest of a second reads.
+PASSING: Final = frozenset((Channel.BOOK, Channel.TRADES, Channel.TICKER, Channel.OTHER))
+ASSETS_A_PIECE: Final = 8
+# Of one asset: "venue:market" -> mid in USD, and depth around their median.
+Around = tuple[dict[str, float], dict[str, tuple[DepthFigure, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class HubOptions:
     fx_fixed: Mapping[str, float] = field(default_factory=dict)
 
 
+CLOSE_SPACING: Final = 10 * SECOND  # a close that is not carried out is asked for again this much later
 DEFAULT_LAG_BOUND: Final = 5 * SECOND
 
 
@@ -96,22 +102,30 @@ class Hub:
         self.last_lag: int | None = None  # ns, of the frame taken last
         self._commands: list[Command] = []
         self._next_second: int = 0
+        # None: a second is dealt with at once. Set: called when the rest of one waits for `conclude`, so that a service can
+        # let frames pass between its pieces.
+        self.on_rest: Callable[[], object] | None = None
+        self._rest: Iterator[bool] | None = None
 
     # -- the feed's side
     def on_frame(self, venue: str, connection: int, data: bytes, at: int) -> Sequence[Command]:
         """The hot path: one frame, in the step in which it came off the socket."""
         if at >= self._next_second:
             self._catch_up(at)
-        link = self.states[venue].links.get(connection)
-        if link is None:  # a frame after its Disconnected: the socket was already given up
-            return self._take()
+        state = self.states.get(venue)
+        link = state.links.get(connection) if state is not None else None
         self.last_lag = None
+        if link is None:  # a frame after its Disconnected: the socket was already given up
+            self.last_channel = Channel.OTHER
+            return self._take()
         topic = link.session.route(data, at)
         if topic is None:
             self.last_channel = Channel.OTHER
             self._commands.extend(link.session.drain(at))
             return self._take()
         self.last_channel = topic.channel
+        if self._rest is not None and topic.channel not in PASSING:
+            self.conclude()
         handler = link.handlers.get(topic.key)
         if handler is not None:
             try:
@@ -129,6 +143,8 @@ class Hub:
             return self.on_frame(event.venue, event.connection, event.data, event.at)
         if event.at >= self._next_second:
             self._catch_up(event.at)
+        if self._rest is not None:
+            self.conclude()
         match event:
             case InstrumentsListed():
                 self._listed(event)
@@ -168,10 +184,15 @@ class Hub:
         listed = {instrument.symbol: instrument for instrument in event.instruments}
         for key in [k for k in self.markets if k[0] == event.venue and k[1] not in listed]:
             del self.markets[key]
+            for link in state.links.values():
+                for topic in link.topics_of(key[1]):
+                    link.handlers.pop(topic.key, None)
         for symbol, instrument in listed.items():
             market = self.markets.get((event.venue, symbol))
             if market is None:
                 self.markets[event.venue, symbol] = Market(state.venue, instrument, self._options.market)
+                for link in state.links.values():
+                    self._handle(link, link.topics_of(symbol), event.at)
             else:
                 market.relist(instrument, event.at)
             if instrument.asset not in self.assets:
@@ -186,32 +207,42 @@ class Hub:
     # -- connections
     def _connected(self, event: Connected) -> None:
         state = self._state(event.venue)
+        if event.connection in state.links:  # its end was not recorded
+            self._disconnected(Disconnected(event.at, event.venue, event.connection, Reason.CONNECTION_LOST))
         bound = self._options.lag_bound.get(event.venue, DEFAULT_LAG_BOUND)
         link = Link(event, state.venue, state.offset, bound)
         state.opened(link)
-        for topic in event.plan.topics:
-            handler = self._handler(link, topic, event.at)
+        self._handle(link, event.plan.topics, event.at)
+        self._commands.extend(link.session.drain(event.at))
+
+    def _handle(self, link: Link, topics: Sequence[Topic], at: int) -> None:
+        """Give each topic's frames to whom they concern."""
+        for topic in topics:
+            handler = self._handler(link, topic, at)
             if handler is not None:
                 link.handlers[topic.key] = handler
-        self._commands.extend(link.session.drain(event.at))
 
     def _handler(self, link: Link, topic: Topic, at: int) -> Handler | None:
         if topic.channel is Channel.OTHER:
             return None
         market = self.markets.get((link.venue.name, topic.symbols[0])) if len(topic.symbols) == 1 else None
         if topic.channel is Channel.BOOK:
-            return self._book_handler(link, market, topic, at) if market else None
+            # A capture may hold two streams of one market's book, or of its trades: the first one is read.
+            return self._book_handler(link, market, topic, at) if market and link.index not in market.books else None
         if topic.channel is Channel.TRADES:
-            return self._trade_handler(link, market, topic) if market else None
+            return self._trade_handler(link, market, topic) if market and link.index not in market.trades else None
         return lambda data, received: self._cold(link, topic, data, received)
 
     def _book_handler(self, link: Link, market: Market, topic: Topic, at: int) -> Handler:
         lane = market.open_book(link.index, topic, at)
+        lane.fallbacks = link.fallbacks
 
         def handle(data: bytes, received: int) -> int:
-            venue_time = lane.frame(data, received)
-            if lane.recovery.need:
-                self._recover(link, lane, received)
+            try:
+                venue_time = lane.frame(data, received)
+            finally:  # also for a frame that nobody can read: it took the book with it
+                if lane.recovery.need:
+                    self._recover(link, lane, received)
             if received >= market.meter.next_look and market.active == link.index:
                 market.look(lane, received)
             return venue_time
@@ -220,6 +251,7 @@ class Hub:
 
     def _trade_handler(self, link: Link, market: Market, topic: Topic) -> Handler:
         lane = market.open_trades(link.index, topic)
+        lane.fallbacks = link.fallbacks
         return lambda data, _: lane.frame(data, self.fx.rate(market.instrument.quote))
 
     def _disconnected(self, event: Disconnected) -> None:
@@ -252,9 +284,14 @@ class Hub:
         market = self.markets.get((event.venue, request.symbol or ""))
         if request.purpose in {"snapshot", "deep"}:
             if market is not None:
-                market.replied(event)
                 for index, lane in market.books.items():
-                    if lane.recovery.need and (link := state.links.get(index)) is not None:
+                    errors = lane.body_errors
+                    lane.replied(event)
+                    if (link := state.links.get(index)) is None:
+                        continue
+                    if lane.body_errors > errors:
+                        link.session.parse_error(lane.topic)
+                    if lane.recovery.need:
                         self._recover(link, lane, event.at)
             return
         if request.purpose != "poll":
@@ -282,7 +319,7 @@ class Hub:
 
     def _fact(self, state: VenueState, fact: Fact, at: int, link: Link | None) -> None:
         if isinstance(fact, VenueNotice):
-            state.notices[fact.text] = fact
+            state.notice(fact)
             return
         market = self.markets.get((state.venue.name, fact.symbol))
         if market is None:
@@ -338,6 +375,7 @@ class Hub:
         self._next_second = second
 
     def _second(self, at: int) -> None:
+        self.conclude()
         for state in self.states.values():
             state.expire(at)
             for link in list(state.links.values()):
@@ -346,37 +384,86 @@ class Hub:
         for (venue, _), market in self.markets.items():
             self._tend(self.states[venue], market, at)
         views = self._market_views(at)
+        around = {name: self._around(name, views, at) for name in self.assets}
+        venues = tuple(state.view() for state in self.states.values())
+        self._rest = self._conclusion(at, views, around, venues)
+        if self.on_rest is None:
+            self.conclude()
+        else:
+            self.on_rest()
+
+    def conclude(self, pieces: int | None = None) -> bool:
+        """Go on with the rest of the second, all of it or some pieces; False when nothing is left."""
+        while self._rest is not None and (pieces is None or pieces > 0):
+            pieces = None if pieces is None else pieces - 1
+            rest, self._rest = self._rest, None  # one that raises is given up; the next second starts afresh
+            if next(rest, None) is not None:
+                self._rest = rest
+        return self._rest is not None
+
+    def _conclusion(
+        self,
+        at: int,
+        views: Mapping[tuple[str, str], MarketView],
+        around: Mapping[str, Around],
+        venues: tuple[VenueView, ...],
+    ) -> Iterator[bool]:
+        """What follows from the markets as they stood at `at`, in pieces of about a millisecond (60 markets).
+
+        It reads nothing that frames of books, trades and tickers change, so they may pass in between; everything else waits
+        for the end of it. The outcome is the same wherever the pauses fall.
+        """
         self._observe(views, at)
-        assets = tuple(self._step_asset(asset, views, at) for asset in self.assets.values())
+        yield True
+        by_asset: dict[str, list[MarketView]] = {name: [] for name in self.assets}
+        for view in views.values():
+            by_asset[view.asset].append(view)
+        stepped = []
+        for number, asset in enumerate(self.assets.values(), 1):
+            prices, figures = around[asset.name]
+            stepped.append(asset.step(by_asset[asset.name], at, prices, figures))
+            if number % ASSETS_A_PIECE == 0:
+                yield True
         draft = ServiceView(
             at=at,
             markets=tuple(views.values()),
-            assets=assets,
-            venues=tuple(state.view() for state in self.states.values()),
+            assets=tuple(stepped),
+            venues=venues,
             alerts=self._alerts.open_alerts(),
             fx=self.fx.views(),
             alert_totals=dict(self._alerts.totals),
         )
+        yield True
         transitions = self._alerts.on_second(draft, at)
         self._raise(transitions)
         self.view = replace(draft, alerts=self._alerts.open_alerts()) if transitions else draft
+        yield True
         self._outlet.second(self.view)
 
     def _hand_over(self, state: VenueState, at: int) -> None:
         """Close a connection whose successor (same plan) carries everything it carried."""
         by_plan: dict[str, Link] = {}
         for link in state.links.values():
+            if link.succeeded_at is not None:
+                if at - link.succeeded_at >= CLOSE_SPACING:
+                    self._close(link, at)
+                continue
             older = by_plan.setdefault(link.plan.name, link)
             if older is link or not link.session.carrying:
                 continue
             markets = [
                 m for m in self.markets.values() if older.index in m.books and m.instrument.venue == state.venue.name
             ]
-            if all(m.ready(link.index) for m in markets):
+            # A market that neither can read (one-sided, being delisted) must not keep the others on the old connection.
+            if all(m.ready(link.index) or not m.ready(older.index) for m in markets):
                 for market in markets:
                     market.promote(link.index, at)
-                self._commands.append(CloseConnection(state.venue.name, older.index, Reason.SUCCEEDED))
+                self._close(older, at)
                 by_plan[link.plan.name] = link
+
+    def _close(self, link: Link, at: int) -> None:
+        link.succeeded_at = at
+        self._commands.append(CloseConnection(link.venue.name, link.index, Reason.SUCCEEDED))
 
     def _tend(self, state: VenueState, market: Market, at: int) -> None:
         """What a market's books and polls need by the passing of time."""
@@ -397,7 +484,9 @@ class Hub:
         for key, market in self.markets.items():
             state = self.states[key[0]]
             link = state.links.get(market.active) if market.active is not None else None
-            views[key] = market.view(at, self.fx.rate(market.instrument.quote), link, state.halted)
+            views[key] = market.view(
+                at, self.fx.rate(market.instrument.quote), link, state.halted, state.links.values()
+            )
         return views
 
     def _observe(self, views: Mapping[tuple[str, str], MarketView], at: int) -> None:
@@ -410,19 +499,20 @@ class Hub:
                 frozen.append(f"{view.venue}:{view.market}")
         self.baselines.observe(observations, at, frozen)
 
-    def _step_asset(self, asset: Asset, views: Mapping[tuple[str, str], MarketView], at: int) -> AssetView:
-        mine = [view for view in views.values() if view.asset == asset.name]
+    def _around(self, name: str, views: Mapping[tuple[str, str], MarketView], at: int) -> Around:
+        """The asset's mids in USD, and its markets' depth around their median (models.md 1.2 ref_price)."""
+        mine = [view for view in views.values() if view.asset == name]
         prices: dict[str, float] = {}
         for view in mine:
             fx = self.fx.rate(view.quote)
             if view.verified and view.mid_price is not None and fx is not None:
                 prices[f"{view.venue}:{view.market}"] = view.mid_price * fx
         common = statistics.median(prices.values()) if prices else None
-        around = {}
+        around: dict[str, tuple[DepthFigure, ...]] = {}
         if common is not None:
             for view in mine:
                 fx = self.fx.rate(view.quote)
                 if view.verified and fx is not None:
                     market = self.markets[view.venue, view.market]
                     around[f"{view.venue}:{view.market}"] = market.depth_around(common / fx, at, fx)
-        return asset.step(mine, at, prices, around)
+        return prices, around

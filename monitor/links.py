@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from monitor.events import Connected
 from monitor.facts import Channel
@@ -18,19 +18,39 @@ Handler = Callable[[bytes, int], int]
 class Link:
     """A connection from `Connected` to `Disconnected`."""
 
-    __slots__ = ("fallbacks", "handlers", "index", "lag", "opened_at", "plan", "session", "venue")
+    __slots__ = (
+        "_by_symbol",
+        "fallbacks",
+        "handlers",
+        "index",
+        "lag",
+        "opened_at",
+        "plan",
+        "session",
+        "succeeded_at",
+        "venue",
+    )
 
     def __init__(self, event: Connected, venue: Venue, offset: ClockOffset, lag_bound: int) -> None:
         self.venue = venue
         self.index = event.connection
         self.plan = event.plan
         self.opened_at = event.at
+        self.succeeded_at: int | None = None  # another connection carries its markets; its close was asked for
         # The seed places the planned move before the venue's cut: by connection, so that neighbours never move together.
         self.session = ConnectionSession(venue, event.connection, event.plan, event.at, seed=0)
         self.lag = LagGauge(offset, lag_bound)
         self.handlers: dict[str, Handler] = {}
         self.fallbacks: Counter[Channel] = Counter()
+        self._by_symbol: dict[str, list[Topic]] = {}
+        for topic in event.plan.topics:
+            if len(topic.symbols) == 1 and topic.channel is not Channel.OTHER:
+                self._by_symbol.setdefault(topic.symbols[0], []).append(topic)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
         return self.plan.topics
+
+    def topics_of(self, symbol: str) -> Sequence[Topic]:
+        """The topics of one market alone."""
+        return self._by_symbol.get(symbol, ())

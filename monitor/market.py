@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from engines.book.bands import BandReport, BandSet
+from engines.book.bands import BandSet
+from engines.book.depth import Depth
+from engines.book.hot import Scratch
 from engines.book.live_book import LiveBook
 from engines.book.withdrawal import WithdrawalMeter
 from engines.book.worth import imbalance
 from engines.depth.resilience import withdrawal_share
+from engines.wire.scale import Scale
 from monitor.book_lane import BookLane, worth_of
 from monitor.clock import SECOND
-from monitor.events import RestReplied
 from monitor.facts import (
     Channel,
     Fact,
@@ -43,6 +45,9 @@ ORDERS: Final[tuple[Order, Order]] = ("sell", "buy")
 LIQUIDATION_MAX_AGE: Final = 60 * SECOND
 SEEN_LIQUIDATIONS: Final = 1_024  # remembered to tell a second connection's copy; a minute of a heavy cascade
 
+# One frame is read at a time, so all books share the place a scanned frame lies in: it stays in the processor's cache.
+SCRATCH: Final = Scratch()
+
 
 @dataclass(frozen=True, slots=True)
 class MarketOptions:
@@ -64,9 +69,9 @@ class Market:
         self._options = options
         self._bands = BandSet(options.bands)
         self._scale = instrument.scale
-        self._resting: LiveBook | None = None  # of a lost connection; the next one takes it over
-        self._trades: dict[int, TradeLane] = {}
-        self.tally = TradeTally(instrument)
+        self._resting: BookLane | None = None  # of a lost connection; the next one takes its book over
+        self.trades: dict[int, TradeLane] = {}
+        self.tally = TradeTally()
         self.meter = self.tally.meter = WithdrawalMeter()
         self._removed: deque[tuple[float, float]] = deque(maxlen=WITHDRAWAL_SECONDS)  # (cancelled, executed) a second
         self._liquidations = Counter[str]()
@@ -89,9 +94,14 @@ class Market:
         if topic.book is None:
             raise ValueError(f"topic {topic.key} carries no book")
         book = None
-        if self.active is None:
-            book, self._resting = self._resting, None
+        if self.active is None and self._resting is not None:
+            if self._resting.topic == topic:
+                book = self._resting.book
+            else:  # a recording may go on with another stream of the same market
+                self._retire(self._resting.book)
+            self._resting = None
         lane = self.books[connection] = BookLane(self.venue, self.instrument, topic, book or self._new_book(topic))
+        lane.on_regrid = self._regridded
         if self.active is None:
             self.active = connection
         return lane
@@ -111,29 +121,33 @@ class Market:
             snapshot_levels=policy.snapshot_levels,
             deep_levels=policy.deep_levels,
             floor_settle_ns=self._options.floor_settle,
+            scratch=SCRATCH,
             worth=worth_of(self.instrument, self._scale),
         )
 
     def open_trades(self, connection: int, topic: Topic) -> TradeLane:
-        lane = self._trades[connection] = TradeLane(self.instrument, topic, self._scale, self.tally)
+        lane = self.trades[connection] = TradeLane(self.instrument, topic, self._scale, self.tally)
         self._mark_overlap()
         return lane
 
     def close(self, connection: int, at: int) -> None:
         """The connection is gone."""
-        self._trades.pop(connection, None)
+        self.trades.pop(connection, None)
         self._mark_overlap()
         lane = self.books.pop(connection, None)
         if lane is None:
             return
-        lane.book.disconnected(at)
-        if connection != self.active:
+        if connection != self.active:  # succeeded, or a successor that never came to carry the market: nothing is lost
             self._retire(lane.book)
             return
+        self.meter.lose()
         self.active = next(iter(self.books), None)
         if self.active is None:
-            self._resting = lane.book
+            lane.book.disconnected(at)
+            self._resting = lane
         else:
+            self.books[self.active].book.adopt(lane.book, at)
+            lane.book.disconnected(at)
             self._retire(lane.book)
 
     def promote(self, connection: int, at: int) -> None:
@@ -142,6 +156,7 @@ class Market:
         new = self.books[connection]
         if old is not None and old is not new:
             new.book.adopt(old.book, at)
+            self.meter.lose()
         self.active = connection
 
     def ready(self, connection: int) -> bool:
@@ -152,12 +167,12 @@ class Market:
     @property
     def book(self) -> LiveBook | None:
         """The book that is read: of the active connection, or the one that waits for the next."""
-        lane = self.books.get(self.active) if self.active is not None else None
-        return lane.book if lane is not None else self._resting
+        lane = self.books.get(self.active) if self.active is not None else self._resting
+        return lane.book if lane is not None else None
 
     def _mark_overlap(self) -> None:
-        for lane in self._trades.values():
-            lane.overlapping = len(self._trades) > 1
+        for lane in self.trades.values():
+            lane.share(len(self.trades) > 1)
 
     def _retire(self, book: LiveBook) -> None:
         self._retired.update(book.counters)
@@ -169,20 +184,26 @@ class Market:
         self._status = "" if instrument.trading else instrument.status or "not trading"
         if instrument.funding_interval_seconds is not None:
             self._funding_interval = instrument.funding_interval_seconds
-        if (instrument.tick_size, instrument.lot_size) == (before.tick_size, before.lot_size):
+        if _units(instrument) == _units(before):
             return
         self._scale = instrument.scale
+        self.meter.lose()
         for lane in self.books.values():
-            lane.regrid(self._scale, at)
-        for trades in self._trades.values():
-            trades.regrid(self._scale)
-        self._resting = None
+            lane.relist(instrument, at)
+        for trades in self.trades.values():
+            trades.regrid(instrument, self._scale)
+        if self._resting is not None:
+            self._retire(self._resting.book)
+            self._resting = None
+
+    def _regridded(self, scale: Scale) -> None:
+        """The frames of a book showed another grid than the listed one: trades come on it too."""
+        self._scale = scale
+        self.meter.lose()
+        for trades in self.trades.values():
+            trades.regrid(self.instrument, scale)
 
     # -- REST
-    def replied(self, event: RestReplied) -> None:
-        for lane in self.books.values():
-            lane.replied(event)
-
     def due_polls(self, at: int) -> list[RestRequest]:
         """Figures without a stream that are due now."""
         due = []
@@ -254,7 +275,8 @@ class Market:
         return None if math.isnan(share) else share
 
     # -- the view
-    def view(self, at: int, fx: float | None, link: Link | None, halted: str) -> MarketView:
+    def view(self, at: int, fx: float | None, link: Link | None, halted: str, links: Iterable[Link] = ()) -> MarketView:
+        """The market as it stands. `link` carries the book that is read; `links`: every open connection of the venue."""
         book = self.book
         reason = self._unverified(book, link, halted)
         readable = book is not None and not reason
@@ -270,8 +292,7 @@ class Market:
             mid = (bid + ask) / 2
             reach = {"bid": book.reach("bid"), "ask": book.reach("ask")}
             if fx is not None:
-                report = book.bands(self._bands, at)
-                depth = self._depth(book, report, fx) if report is not None else ()
+                depth = _figures(book.depth(self._bands, at, fx))
                 slippage = self._slippage(book, fx)
         headline = {f.side: f.usd for f in depth if f.band == HEADLINE_BAND}
         return MarketView(
@@ -299,9 +320,9 @@ class Market:
             index_price=self._index,
             funding_rate_8h_ratio=self._funding_8h(),
             funding_interval_seconds=self._funding_interval,
-            counters=self._counters(book),
-            resyncs=dict(self._retired_resyncs + Counter(book.resyncs if book else {})),
-            silent=self._silent(link),
+            counters=self._counters(),
+            resyncs=self._resyncs(),
+            silent=self._silent(links),
         )
 
     def _unverified(self, book: LiveBook | None, link: Link | None, halted: str) -> str:
@@ -318,35 +339,21 @@ class Market:
             return "silent"
         return self._status
 
-    def _depth(self, book: LiveBook, report: BandReport, fx: float) -> tuple[DepthFigure, ...]:
-        return tuple(
-            DepthFigure(
-                side=figure.side,
-                band=figure.band,
-                usd=book.worth.usd(figure.published, fx),
-                base=book.worth.base(figure.published),
-                basis=figure.basis,
-            )
-            for figure in (*report.bid, *report.ask)
-            if figure.published is not None and figure.basis is not None
-        )
-
     def depth_around(self, price: float, at: int, fx: float) -> tuple[DepthFigure, ...]:
         """Depth within the bands around a common price in quote currency per coin (models.md 1.2 ref_price)."""
         book = self.book
         if book is None or not book.readable:
             return ()
-        ticks = price * self.instrument.unit_multiplier / book.worth.scale.price.unit_lossy
-        report = book.bands_around(self._bands, ticks, at)
-        return self._depth(book, report, fx) if report is not None else ()
+        ticks = price * self.instrument.unit_multiplier / book.worth.tick_unit
+        return _figures(book.depth(self._bands, at, fx, around=ticks))
 
     def _slippage(self, book: LiveBook, fx: float) -> dict[tuple[Order, int], float]:
         found: dict[tuple[Order, int], float] = {}
         sizes = self._options.slippage_usd
         for order in ORDERS:
-            for usd, cost in zip(sizes, book.cost(order, [usd / fx for usd in sizes]), strict=True):
-                if not math.isnan(cost.slippage):
-                    found[order, usd] = cost.slippage
+            for usd, cost in zip(sizes, book.slippage(order, [usd / fx for usd in sizes]), strict=True):
+                if not math.isnan(cost):
+                    found[order, usd] = cost
         return found
 
     def _open_interest_usd(self, mid: float | None, fx: float | None) -> float | None:
@@ -366,17 +373,36 @@ class Market:
             return None
         return float(self._funding) * EIGHT_HOURS / self._funding_interval
 
-    def _silent(self, link: Link | None) -> Mapping[str, bool]:
-        if link is None:
-            return {}
-        return {
-            topic.channel.value: link.session.is_silent(topic.key)
-            for topic in link.topics
-            if topic.symbols == (self.instrument.symbol,) and topic.channel is not Channel.OTHER
-        }
+    def _silent(self, links: Iterable[Link]) -> Mapping[str, bool]:
+        """By channel: whether one of its topics is silent on every connection that carries it."""
+        topics: dict[str, tuple[Channel, bool]] = {}
+        for link in links:
+            for topic in link.topics_of(self.instrument.symbol):
+                silent = link.session.is_silent(topic.key)
+                known = topics.get(topic.key)
+                topics[topic.key] = (topic.channel, silent and (known is None or known[1]))
+        found: dict[str, bool] = {}
+        for channel, silent in topics.values():
+            found[channel.value] = silent or found.get(channel.value, False)
+        return found
 
-    def _counters(self, book: LiveBook | None) -> dict[str, float]:
-        book_counts = self._retired + Counter(book.counters if book is not None else {})
+    def _resyncs(self) -> dict[str, int]:
+        total = Counter(self._retired_resyncs)
+        for book in self._books():
+            total.update(book.resyncs)
+        return dict(total)
+
+    def _books(self) -> Iterable[LiveBook]:
+        """Every book that still counts: of a hand-over both, so that no counter falls back."""
+        for lane in self.books.values():
+            yield lane.book
+        if self._resting is not None:
+            yield self._resting.book
+
+    def _counters(self) -> dict[str, float]:
+        book_counts = Counter(self._retired)
+        for book in self._books():
+            book_counts.update(book.counters)
         counters: dict[str, float] = {
             "book_updates_total": book_counts["updates"],
             "book_gaps_total": book_counts["gaps"],
@@ -390,3 +416,21 @@ class Market:
                 counters[f"liquidations_total|{position}"] = self._liquidations[position]
                 counters[f"liquidated_usd_total|{position}"] = self._liquidated_usd[position]
         return counters
+
+
+def _units(instrument: Instrument) -> tuple[object, ...]:
+    """What decides how a frame's numbers are read and what they are worth."""
+    return (
+        instrument.tick_size,
+        instrument.lot_size,
+        instrument.contract_type,
+        instrument.contract_size,
+        instrument.unit_multiplier,
+    )
+
+
+def _figures(depth: Depth | None) -> tuple[DepthFigure, ...]:
+    """The read model's form; nothing where the book cannot be read."""
+    if depth is None:
+        return ()
+    return tuple([DepthFigure(*row) for row in depth])

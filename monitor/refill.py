@@ -14,19 +14,24 @@ class RefillWatch:
 
     def __init__(self) -> None:
         self._last: float | None = None
-        self._venues: tuple[str, ...] = ()
+        self._sources: tuple[str, ...] = ()
         self._before = self._after = 0.0
         self._age: int | None = None
         self._ratios: dict[int, float] = {}
 
-    def step(self, depth: float | None, venues: tuple[str, ...]) -> dict[int, float]:
-        """Ratios known so far, by horizon in seconds. Another set of venues is another quantity: the watch starts over."""
-        if depth is None or venues != self._venues:
-            self._last, self._venues, self._age = depth, venues, None
+    def step(self, depth: float | None, sources: tuple[str, ...]) -> dict[int, float]:
+        """Ratios known so far, by horizon in seconds.
+
+        `sources`: which figures the depth is the sum of. Another set of them is another quantity: the watch starts over.
+        """
+        if depth is None or sources != self._sources:
+            self._last, self._sources, self._age = depth, sources, None
             self._ratios = {}
             return {}
         if self._last is not None and depth < (1.0 - SWEEP_DROP) * self._last:
-            self._before, self._after, self._age, self._ratios = self._last, depth, 0, {}
+            if self._age != 0:  # else the sweep goes on into this second: what stood before it counts
+                self._before = self._last
+            self._after, self._age, self._ratios = depth, 0, {}
         elif self._age is not None:
             self._age += 1
             if self._age in REFILL_WINDOWS_SECONDS:

@@ -45,8 +45,8 @@ class DepthRegime:
         return self.regime
 
     def restore(self, regime: Regime, since: int) -> None:
-        """Carry a regime over a restart."""
-        self.regime, self.since = regime, since
+        """Carry a regime over a restart. One that depth alone cannot leave again is taken as watch."""
+        self.regime, self.since = regime if regime == "normal" else "watch", since
 
     def _move(self, regime: Regime, at: int) -> None:
         self.regime, self.since = regime, at

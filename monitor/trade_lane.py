@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.book.withdrawal import WithdrawalMeter
+from engines.book.worth import Worth
 from engines.flow.tally import (
     BUY_COUNT,
     BUY_LOTS,
@@ -20,13 +21,14 @@ from engines.flow.tally import (
     tally_trades,
 )
 from engines.wire.errors import WireError
+from engines.wire.json_text import parse, require
 from engines.wire.layout import MAX_TRADES, TRADE_SIZE, TRADE_TIME
 from engines.wire.plain import plain_trades
 from engines.wire.scale import Scale
 from engines.wire.trade_scan import compile_trade_grammar, scan_trades
-from monitor.book_lane import worth_of
+from monitor.book_lane import finer_scale, worth_of
 from monitor.errors import FrameError
-from monitor.facts import Instrument
+from monitor.facts import Channel, Instrument
 from monitor.venues.base import Topic
 
 SCRATCH: Final[NDArray[np.int64]] = np.zeros((MAX_TRADES, TRADE_SIZE), np.int64)
@@ -35,9 +37,7 @@ SCRATCH: Final[NDArray[np.int64]] = np.zeros((MAX_TRADES, TRADE_SIZE), np.int64)
 class TradeTally:
     """What the takers of one market did since start; survives reconnects, knows the last trade id."""
 
-    def __init__(self, instrument: Instrument) -> None:
-        self._instrument = instrument
-        self._worth = worth_of(instrument, instrument.scale)
+    def __init__(self) -> None:
         self._frame = np.zeros(TALLY_SIZE)
         self.count = {"buy": 0, "sell": 0}
         self.volume_usd = {"buy": 0.0, "sell": 0.0}
@@ -46,10 +46,8 @@ class TradeTally:
             None  # of the market's book, where somebody wants to know who removed the bids
         )
 
-    def add(self, trades: NDArray[np.int64], count: int, fx: float | None, overlapping: bool) -> None:
-        """Count a frame's trades. While two connections carry the market, ids tell what was already counted."""
-        if self.meter is not None and not overlapping:
-            self.meter.sold(trades, count)
+    def add(self, trades: NDArray[np.int64], count: int, worth: Worth, fx: float | None, overlapping: bool) -> None:
+        """Count a frame's trades, whose units `worth` tells. While two connections carry the market, ids tell what was already counted."""
         sums = self._frame
         sums[:] = 0.0
         self.last_id = tally_trades(trades, count, self.last_id if overlapping else 0, sums)
@@ -59,17 +57,13 @@ class TradeTally:
         if fx is None:
             return
         if buys:
-            self.volume_usd["buy"] += self._usd(float(sums[BUY_LOTS]), float(sums[BUY_VALUE]), fx)
+            self.volume_usd["buy"] += _usd(worth, float(sums[BUY_LOTS]), float(sums[BUY_VALUE]), fx)
         if sells:
-            self.volume_usd["sell"] += self._usd(float(sums[SELL_LOTS]), float(sums[SELL_VALUE]), fx)
+            self.volume_usd["sell"] += _usd(worth, float(sums[SELL_LOTS]), float(sums[SELL_VALUE]), fx)
 
-    def regrid(self, scale: Scale) -> None:
-        """Frames come in other units from now on."""
-        self._worth = worth_of(self._instrument, scale)
 
-    def _usd(self, lots: float, lot_ticks: float, fx: float) -> float:
-        worth = self._worth
-        return (lots * worth.lot_unit if worth.inverse else lot_ticks * worth.lot_tick_unit) * fx
+def _usd(worth: Worth, lots: float, lot_ticks: float, fx: float) -> float:
+    return (lots * worth.lot_unit if worth.inverse else lot_ticks * worth.lot_tick_unit) * fx
 
 
 class TradeLane:
@@ -81,14 +75,21 @@ class TradeLane:
         self._symbol = instrument.symbol
         self._grammar = topic.trades
         self._tally = tally
-        self.counts: Counter[str] = Counter()
-        self.overlapping = False
-        self.regrid(scale)
+        self.fallbacks: Counter[Channel] = Counter()  # frames the scanner refused; the hub puts its connection's here
+        self._shared = False
+        self._overlapping = False
+        self.regrid(instrument, scale)
 
-    def regrid(self, scale: Scale) -> None:
-        """Read frames on another grid from now on."""
+    def share(self, shared: bool) -> None:
+        """Whether another connection carries these trades too. The last one left may still repeat what the other one brought."""
+        self._shared = shared
+        self._overlapping = shared or (self._overlapping and self._grammar.identifier is not None)
+
+    def regrid(self, instrument: Instrument, scale: Scale) -> None:
+        """Read frames on another grid, or with another contract size, from now on."""
+        self._instrument = instrument
         self._scale = scale
-        self._tally.regrid(scale)
+        self._worth = worth_of(instrument, scale)
         self._compiled = compile_trade_grammar(self._grammar, scale, self._symbol)
 
     def frame(self, data: bytes, fx: float | None) -> int:
@@ -98,11 +99,35 @@ class TradeLane:
             FrameError: neither path can read the frame.
         """
         count = scan_trades(np.frombuffer(data, np.uint8), self._compiled.table, SCRATCH)
+        worth = self._worth
         if count < 0:
-            self.counts["fallback"] += 1
+            self.fallbacks[Channel.TRADES] += 1
             try:
-                count = plain_trades(self._grammar, self._scale, self._symbol, data, SCRATCH)
+                count, worth = self._plainly(data)
             except WireError as error:
                 raise FrameError(f"trades of {self._symbol}: {error}") from None
-        self._tally.add(SCRATCH, count, fx, self.overlapping)
+        tally = self._tally
+        if tally.meter is not None and worth is self._worth and not self._overlapping:
+            tally.meter.sold(SCRATCH, count)
+        seen = tally.last_id
+        tally.add(SCRATCH, count, worth, fx, self._overlapping)
+        if self._overlapping and not self._shared and tally.last_id > seen:
+            self._overlapping = False
         return int(SCRATCH[count - 1, TRADE_TIME]) if count else 0
+
+    def _plainly(self, data: bytes) -> tuple[int, Worth]:
+        """The frame the scanner refused, read the slow way. A print off the listed grid is counted on a grid of its own."""
+        try:
+            return plain_trades(self._grammar, self._scale, self._symbol, data, SCRATCH), self._worth
+        except WireError as error:
+            if error.reason != "off_grid":
+                raise
+        root = parse(data)
+        found: Any = require(root, self._grammar.rows)
+        rows = [found] if self._grammar.single else found
+        texts = [(require(row, self._grammar.price), require(row, self._grammar.size)) for row in rows]
+        levels = [level for level in texts if isinstance(level[0], str) and isinstance(level[1], str)]
+        scale = finer_scale(self._scale, levels)
+        if scale is None:
+            raise WireError("number", "trades", "a price or size fits no grid")
+        return plain_trades(self._grammar, scale, self._symbol, data, SCRATCH), worth_of(self._instrument, scale)

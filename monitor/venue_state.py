@@ -13,6 +13,7 @@ from monitor.links import Link
 from monitor.venues.base import Venue
 from monitor.views import ConnectionView, VenueView
 
+MAX_NOTICES: Final = 64  # announcements kept of one venue, the oldest leave first
 MAX_FAULT_LINES: Final = 64  # in one view; a venue of hundreds of markets may be out
 
 
@@ -48,6 +49,12 @@ class VenueState:
             self._closed[index] = _connection_view(link, connected=False)
         self.reconnects[reason] += 1
         return link
+
+    def notice(self, notice: VenueNotice) -> None:
+        self.notices.pop(notice.text, None)
+        self.notices[notice.text] = notice
+        if len(self.notices) > MAX_NOTICES:
+            del self.notices[next(iter(self.notices))]
 
     def expire(self, at: int) -> None:
         if self.halted_until is not None and at >= self.halted_until:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.book.sums import COLUMNS
 from engines.book.worth import RawSums
 
 Side = Literal["bid", "ask"]
@@ -40,18 +42,25 @@ def parse_band(text: str) -> Fraction:
 
 
 class BandSet:
-    """Bands in the order given, parsed once. `ratios`: int64[2 n], numerator and denominator of each (read-only)."""
+    """Bands in the order given, parsed once. `ratios`: int64[2 n], numerator and denominator of each (read-only).
 
-    __slots__ = ("fractions", "names", "ratios")
+    places: (side, band), all bids first.
+
+    sums: int64[2, n, COLUMNS], where the kernels leave a book's integers; one thread at a time.
+    """
+
+    __slots__ = ("fractions", "names", "places", "ratios", "sums")
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
+        self.places: tuple[tuple[Side, str], ...] = tuple(product(SIDES, self.names))
         self.fractions = tuple(parse_band(name) for name in names)
         ratios: npt.NDArray[np.int64] = np.array(
             [part for band in self.fractions for part in (band.numerator, band.denominator)], np.int64
         )
         ratios.flags.writeable = False
         self.ratios = ratios
+        self.sums: npt.NDArray[np.int64] = np.zeros((2, len(self.names), COLUMNS), np.int64)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -176,8 +176,8 @@ def find_above(block: Ints, side: int, tick: int) -> int:
 
 
 @borrowing_kernel(I64(I64_1, I64, I64))
-def lots_at(block: Ints, side: int, tick: int) -> int:
-    """The lots at a tick, 0 where there is no level."""
+def leaf_at(block: Ints, side: int, tick: int) -> int:
+    """The leaf that holds a tick's cell, 0 where there is none."""
     if tick < 0 or tick >= block[REGIONS] << REGION_SHIFT:
         return 0
     region = block[block[DIRECTORY + side] + (tick >> REGION_SHIFT)]
@@ -186,10 +186,14 @@ def lots_at(block: Ints, side: int, tick: int) -> int:
     node = block[region + CHILD + ((tick >> SUPER_SHIFT) & REGION_MASK)]
     if node == 0:
         return 0
-    leaf = block[node + CHILD + ((tick >> LEAF_SHIFT) & SUPER_MASK)]
-    if leaf == 0:
-        return 0
-    return int(block[leaf + CHILD + (tick & LEAF_MASK)])
+    return int(block[node + CHILD + ((tick >> LEAF_SHIFT) & SUPER_MASK)])
+
+
+@borrowing_kernel(I64(I64_1, I64, I64))
+def lots_at(block: Ints, side: int, tick: int) -> int:
+    """The lots at a tick, 0 where there is no level."""
+    leaf = leaf_at(block, side, tick)
+    return int(block[leaf + CHILD + (tick & LEAF_MASK)]) if leaf != 0 else 0
 
 
 @borrowing_kernel(I64(I64_1, I64, I64, I64, I64, I64))

@@ -179,19 +179,30 @@ class LiveBook(BookIntake):
         """Takes over what another book of the same market, in sync on its own connection, knows beyond this one's reach.
 
         Its outer levels are kept as `floor`, and its time in sync goes on, so that a planned move to a new connection blinds
-        nothing. Where both stand at the same id, its verified reach holds here too.
+        nothing. Where both stand at the same id, its verified reach holds here too. A deep snapshot is of no connection: it
+        goes on to count for its time.
 
         Returns:
             MERGED, or IGNORED where one of the two is not in sync or the stream teaches nothing beyond its window.
         """
         ours, theirs = self._block, older._block
+        if (
+            older._deep is not None
+            and self.scale == older.scale
+            and (self._deep is None or self._deep_at < older._deep_at)
+        ):
+            self._deep, self._deep_at = older._deep, older._deep_at
         if not (self._changes_at_any_price and self._joined and older._joined and self.scale == older.scale):
             return Outcome.IGNORED
-        before = sum(self.level_counts)
         low, high = verified_edge(ours, BID), verified_edge(ours, ASK)
         try:
             if theirs[REGIONS] > ours[REGIONS]:
                 self._widen(int(theirs[REGIONS]))
+            if theirs[LAST] == ours[LAST]:
+                # What this book carried over a gap of its own may be gone: where the other one knows every level, only those stand.
+                erase(self._block, BID, verified_edge(theirs, BID), low - 1)
+                erase(self._block, ASK, high + 1, verified_edge(theirs, ASK))
+            before = sum(self.level_counts)
             self._block = copy_into(self._block, theirs, BID, 0, low - 1)
             self._block = copy_into(self._block, theirs, ASK, high + 1, FOREVER)
         except BookTooLarge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from engines.book.around import report_around
 from engines.book.bands import SIDES, BandReport, BandSet, Cost, Reference, Side, Top
+from engines.book.depth import DONE, FIGURES, UNREADABLE, Depth, depth_figures, from_report, readable
 from engines.book.ladder import export_levels, lots_at, verified_edge
 from engines.book.memory import (
     BEST,
@@ -24,8 +26,9 @@ from engines.book.memory import (
     WINDOW_EXCEEDED,
     Block,
 )
-from engines.book.reading import costs, no_costs, report
+from engines.book.reading import costs, no_costs, report, slippages
 from engines.book.sequence import DROPPED, EMPTY, EPOCH, GAPS, LAST, LIVE, RESETS, SEEDED, STATE_SIZE, STATUS
+from engines.book.sums import DEEP_FRESH, FLOOR_ALLOWED
 from engines.book.worth import Worth
 from engines.wire.layout import ASK, BID
 
@@ -115,7 +118,7 @@ class BookReader:
     @property
     def readable(self) -> bool:
         """In sync, both sides there, not crossed, best prices inside the verified reach."""
-        return self.reason == ""
+        return readable(self._block) == 1
 
     @property
     def epoch(self) -> int:
@@ -226,6 +229,42 @@ class BookReader:
             at=at,
         )
 
+    def depth(self, bands: BandSet, at: int, fx: float, around: float | None = None) -> Depth | None:
+        """What may be published of every band, in coins and US dollars; None when the book cannot be read.
+
+        Args:
+            fx: USD per unit of the quote currency.
+            around: a price from outside, in ticks, in place of the book's own mid (models.md 1.2 ref_price).
+        """
+        half_ticks = 0 if around is None else round(2 * around)
+        if half_ticks < 0 or (around is not None and half_ticks == 0):
+            return None
+        deep = self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None
+        flags = FLOOR_ALLOWED if self.floor_allowed(at) else 0
+        worth = self.worth
+        figures = np.empty((2 * len(bands.names), FIGURES))
+        done = depth_figures(
+            self._block,
+            self._block if deep is None else deep,
+            bands.ratios,
+            bands.sums,
+            figures,
+            flags if deep is None else flags | DEEP_FRESH,
+            half_ticks,
+            worth.lot_unit,
+            worth.lot_tick_unit,
+            worth.tick_unit,
+            float(worth.unit_multiplier),
+            1 if worth.inverse else 0,
+            fx,
+        )
+        if done == DONE:
+            return Depth(bands, figures)
+        if done == UNREADABLE:
+            return None
+        report = self.bands(bands, at) if around is None else self.bands_around(bands, around, at)
+        return None if report is None else from_report(report, bands, worth, fx)
+
     def cost(
         self, action: Literal["sell", "buy"], notionals: Sequence[float], reference: Reference = "mid"
     ) -> list[Cost]:
@@ -233,6 +272,12 @@ class BookReader:
         if not self.readable:
             return no_costs(notionals)
         return costs(self._block, BID if action == "sell" else ASK, notionals, self.worth, reference)
+
+    def slippage(self, action: Literal["sell", "buy"], notionals: Sequence[float]) -> list[float]:
+        """`cost` from the mid, of each notional only its slippage ratio."""
+        if not self.readable:
+            return [nan] * len(notionals)
+        return slippages(self._block, BID if action == "sell" else ASK, notionals, self.worth)
 
     # -- integers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import nan
 
 import numpy as np
@@ -24,6 +25,7 @@ from engines.book.sums import (
     REFERENCE_BEST,
     SNAPSHOT,
     VERIFIED,
+    VWAP,
     cost,
     lots_over_tick,
     measure,
@@ -149,3 +151,15 @@ def costs(block: Block, side: int, notionals: Sequence[float], worth: Worth, ref
             base,
         )
     return made
+
+
+def slippages(block: Block, side: int, notionals: Sequence[float], worth: Worth) -> list[float]:
+    """`costs` from the mid, of each notional (ascending) only the slippage; NaN where the verified levels do not hold it."""
+    if any(former > latter for former, latter in pairwise(notionals)):
+        return [each.slippage for each in costs(block, side, notionals, worth, "mid")]
+    unit = worth.lot_unit if worth.inverse else worth.lot_tick_unit
+    targets = np.array(notionals, np.float64) / unit
+    out = np.empty((len(notionals), 3), np.float64)
+    cost(block, side, targets, out, 1 if worth.inverse else 0)
+    ticks = float(block[BEST] + block[BEST + 1]) / 2
+    return [(vwap - ticks) / ticks if side == ASK else (ticks - vwap) / ticks for vwap in out[:, VWAP].tolist()]

@@ -151,26 +151,17 @@ def band_edge(side: int, twice: int, numerator: int, denominator: int) -> int:
     return (twice * (denominator + numerator)) // (2 * denominator)
 
 
-@borrowing_kernel(I64(I64_1, I64_1, READ_I64_1, I64_3, I64))
-def measure(block: Ints, deep: Ints, bands: Ints, out: Ints, flags: int) -> int:
-    """Both sides' sums within every band.
-
-    Args:
-        block: the live book; both sides must hold levels.
-        deep: the book of the last deep snapshot (only looked at with DEEP_FRESH).
-        bands: int64[2 n]: numerator and denominator of each band.
-        out: int64[2, n, COLUMNS], written.
-        flags: REFERENCE_BEST | FLOOR_ALLOWED | DEEP_FRESH.
-
-    Returns:
-        The reference tick the offsets are measured from.
-    """
+@borrowing_kernel(I64(I64_1, I64_1, READ_I64_1, I64_3, I64, I64))
+def measure_around(block: Ints, deep: Ints, bands: Ints, out: Ints, flags: int, around: int) -> int:
+    """`measure` with edges around a price from outside: `around` is twice that price in ticks, 0 for the book's own."""
     best_bid = block[BEST]
     best_ask = block[BEST + 1]
     reference = (best_bid + best_ask) >> 1
     for side in range(2):
         twice = best_bid + best_ask
-        if flags & REFERENCE_BEST:
+        if around > 0:
+            twice = around
+        elif flags & REFERENCE_BEST:
             twice = 2 * block[BEST + side]
         known = verified_edge(block, side)
         deep_known = verified_edge(deep, side) if flags & DEEP_FRESH else 0
@@ -205,6 +196,23 @@ def measure(block: Ints, deep: Ints, bands: Ints, out: Ints, flags: int) -> int:
             out[side, band, OFFSET_SUM] = weighted
             out[side, band, VERIFIED] = 1 if inside else 0
     return int(reference)
+
+
+@borrowing_kernel(I64(I64_1, I64_1, READ_I64_1, I64_3, I64))
+def measure(block: Ints, deep: Ints, bands: Ints, out: Ints, flags: int) -> int:
+    """Both sides' sums within every band.
+
+    Args:
+        block: the live book; both sides must hold levels.
+        deep: the book of the last deep snapshot (only looked at with DEEP_FRESH).
+        bands: int64[2 n]: numerator and denominator of each band.
+        out: int64[2, n, COLUMNS], written.
+        flags: REFERENCE_BEST | FLOOR_ALLOWED | DEEP_FRESH.
+
+    Returns:
+        The reference tick the offsets are measured from.
+    """
+    return measure_around(block, deep, bands, out, flags, 0)
 
 
 @borrowing_kernel(F64(I64_1, I64, I64, I64))

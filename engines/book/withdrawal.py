@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engines.book.ladder import find_above, lots_at, verified_edge
-from engines.book.memory import BEST, Block
+from engines.book.bits import lowest_bit, spot
+from engines.book.ladder import ALL, LEAF_MASK, ONE, find_above, leaf_at, verified_edge
+from engines.book.memory import BEST, CHILD, LEAF_TICKS, Block
 from engines.book.sums import band_edge
 from engines.kernel import F64_1, I64, I64_1, I64_2, kernel
 from engines.wire.layout import ASK, BID, TRADE_KEPT, TRADE_LOTS, TRADE_SIDE, TRADE_TICK
@@ -37,12 +38,19 @@ def bids_from(block: Ints, low: int, most: int, rows: Ints) -> int:
     count = 0
     tick = find_above(block, BID, low)
     while tick >= 0:
-        if count >= most:
-            return -1
-        rows[count, 0] = tick
-        rows[count, 1] = lots_at(block, BID, tick)
-        count += 1
-        tick = find_above(block, BID, tick + 1)
+        # A leaf at a time: bids near the touch stand side by side.
+        leaf = leaf_at(block, BID, tick)
+        first = tick & ~LEAF_MASK
+        bits = block[spot(leaf)] & (ALL << (tick & LEAF_MASK))
+        while bits != 0:
+            if count >= most:
+                return -1
+            place = lowest_bit(bits)
+            bits &= bits - ONE
+            rows[spot(count), 0] = first | place
+            rows[spot(count), 1] = block[spot(leaf + CHILD + place)]
+            count += 1
+        tick = find_above(block, BID, first + LEAF_TICKS)
     return count
 
 
@@ -139,9 +147,11 @@ class WithdrawalMeter:
         """Compare the bids with the last look. The book must be readable."""
         self.next_look = at + LOOK_NS
         # Prints of the last two looks can explain a shrinking seen at the last one.
-        for sold, count in zip(self._sold, self._n_sold, strict=True):
-            settle_shrunk(self._pending, self._n_pending, sold, count, self._sums)
-        cancel_rest(self._pending, self._n_pending, self._sums)
+        if self._n_pending:
+            for sold, count in zip(self._sold, self._n_sold, strict=True):
+                if count:
+                    settle_shrunk(self._pending, self._n_pending, sold, count, self._sums)
+            cancel_rest(self._pending, self._n_pending, self._sums)
         self._sold.reverse()
         self._n_sold = [self._n_sold[1], 0]
         twice = int(block[BEST + BID] + block[BEST + ASK])

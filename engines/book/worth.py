@@ -37,11 +37,13 @@ class Worth:
     unit_multiplier: int = 1
     lot_unit: float = field(init=False)  # base coins of a lot before the multiplier; inverse: quote units of a lot
     lot_tick_unit: float = field(init=False)  # quote units of one lot * tick
+    tick_unit: float = field(init=False)  # quote units of a tick
 
     def __post_init__(self) -> None:
         lot = self.scale.size.step * self.contract_size
         object.__setattr__(self, "lot_unit", float(lot))
         object.__setattr__(self, "lot_tick_unit", float(lot * self.scale.price.step))
+        object.__setattr__(self, "tick_unit", self.scale.price.unit_lossy)
 
     def quote(self, sums: RawSums) -> float:
         """Quote currency."""
@@ -57,7 +59,7 @@ class Worth:
             return sums.lots * self.lot_unit * self.unit_multiplier
         if sums.lots_per_tick is None:
             raise ValueError("an inverse market needs the sum of lots / tick")
-        return sums.lots_per_tick * self.lot_unit / self.scale.price.unit_lossy * self.unit_multiplier
+        return sums.lots_per_tick * self.lot_unit / self.tick_unit * self.unit_multiplier
 
     def usd(self, sums: RawSums, fx: float) -> float:
         """US dollars; `fx` is USD per unit of the quote currency."""
@@ -65,7 +67,7 @@ class Worth:
 
     def price(self, ticks: float) -> float:
         """Quote currency per unit of the symbol's base, as the venue writes prices."""
-        return ticks * self.scale.price.unit_lossy
+        return ticks * self.tick_unit
 
     def target(self, notional: float) -> float:
         """An order of `notional` quote units in what `sums.cost` walks: lots * ticks, or lots when inverse."""

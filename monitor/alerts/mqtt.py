@@ -43,6 +43,7 @@ MAX_PRINTS: Final = 1_000  # liquidation prints that may wait for the socket; Qo
 MAX_NAMED: Final = 1_000  # refused topics remembered, so that each kind is named once
 STEADY_SECONDS: Final = 10.0  # a connection that stood this long starts the pauses anew
 DRAIN_SECONDS: Final = 2.0  # a clean stop waits this long for the outbox
+GIVE_UP_SECONDS: Final = 2.0  # and this long for a connecting thread, which nothing can stop
 TICK_SECONDS: Final = 1.0
 # A broker that closes without a word this often in this time has, most likely, somebody else with our client id on it. Coming back
 # once a minute is no fight, and should it be something else, alerts still get through.
@@ -123,7 +124,8 @@ class MqttPublisher:
         self._run_mark = ulid(clock.now(), options.instance, str(os.getpid()))
         self._bare_closes: deque[float] = deque(maxlen=BARE_CLOSES)
         self._refused: dict[str, tuple[str, BrokerFault]] = {}
-        self._log = structlog.get_logger("mqtt").bind(broker=options.address)
+        # Not "mqtt": that is the name of aiomqtt's own logger, which monitor.logs keeps quiet.
+        self._log = structlog.get_logger("publisher").bind(broker=options.address)
 
     def print(self, message: Message) -> None:
         """A liquidation print: sent now or never."""
@@ -196,6 +198,8 @@ class MqttPublisher:
             _NoConnection: it did not come about, or ended.
         """
         client = await self._connect()
+        if client is None:
+            return
         self._closed_bare = False
         try:
             try:
@@ -212,7 +216,12 @@ class MqttPublisher:
             self.connected = False
             client.abandon()
 
-    async def _connect(self) -> CheckedClient:
+    async def _connect(self) -> CheckedClient | None:
+        """A connection; None when asked to stop before the broker answered.
+
+        Raises:
+            _NoConnection: it did not come about.
+        """
         options = self._options
         address = self._topics.availability()
         try:
@@ -225,12 +234,21 @@ class MqttPublisher:
             raise _NoConnection(BrokerFault.SESSION_TAKEN_OVER, "another run is online under our name")
         client = CheckedClient(options, password, context, Message.of(address, Availability("offline")), self._run_mark)
         opening = asyncio.ensure_future(client.open())
+        stopping = asyncio.ensure_future(self._stop.wait())
         try:
-            await asyncio.shield(opening)
+            await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                client.abandon()  # ends the wait for an answer; a thread that still connects is waited for
+                await asyncio.wait((opening,), timeout=GIVE_UP_SECONDS)
+                client.abandon()
+                if opening.done() and not opening.cancelled():
+                    opening.exception()
+                return None
+            opening.result()
         except asyncio.CancelledError:
             # The connecting thread cannot be stopped; its end is awaited so that no second client of ours stays behind.
             await asyncio.wait((opening,), timeout=2 * options.connect_timeout_seconds + 1)
-            if opening.done():
+            if opening.done() and not opening.cancelled():
                 opening.exception()
             client.abandon()
             raise
@@ -239,6 +257,8 @@ class MqttPublisher:
             fault = _fault_of(error)
             self.failures[fault] += 1
             raise _NoConnection(fault, str(error)) from None
+        finally:
+            stopping.cancel()
         return client
 
     async def _serve(self, client: CheckedClient) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 from monitor.alerts.evaluator import AlertEngine
 from monitor.baselines import Saved
 from monitor.hub import Hub
 from monitor.state import StateStore
+from monitor.views import Regime
 
+REGIMES: Final = get_args(Regime)
 SAVE_SECONDS: Final = 300.0  # kill -9 loses this much of the baselines' slow movement, nothing else
 
 
@@ -33,7 +35,7 @@ def restore(hub: Hub, alerts: AlertEngine, store: StateStore, at: int) -> int:
     ]
     taken = hub.baselines.load(rows, at)
     for asset, (value, _) in store.all("regime").items():
-        if isinstance(value, list) and len(value) == 2:
+        if isinstance(value, list) and len(value) == 2 and value[0] in REGIMES and isinstance(value[1], int):
             hub.regimes_before[asset] = (value[0], value[1])
     memories = {kind: value for kind, (value, _) in store.all("rule").items() if isinstance(value, Mapping)}
     alerts.remember(memories)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -26,14 +25,17 @@ from monitor.config import Settings
 from monitor.feed.runner import FeedRunner
 from monitor.hub import Hub
 from monitor.metrics.process import ProcessMetrics, probe_loop_lag
-from monitor.service import memory
+from monitor.service import collection, memory
 from monitor.service.outlet import LiveOutlet
+from monitor.service.seeds import fresh_seeds
 from monitor.service.sink import Sink
 from monitor.service.wiring import hub_options, venue_options
 from monitor.state import StateStore
 from monitor.venues.registry import VENUES
 from monitor.views import ServiceView
 from monitor.web.server import HttpServer
+
+PIECE_PAUSE_SECONDS = 0.003  # a dozen pieces are done in a twentieth of a second, and what waited behind one is read
 
 log = structlog.get_logger("service")
 
@@ -68,6 +70,7 @@ class Service:
         self._on_started = on_started
         self._on_second = on_second
         self._stopping = asyncio.Event()
+        self._reseed: Callable[[], None] | None = None  # asks for fresh snapshots, once the feed runs
         self.hub: Hub | None = None
         self.sink: Sink | None = None
 
@@ -116,10 +119,11 @@ class Service:
         if series or restored:
             log.info("state restored", baselines=series, open_alerts=restored, waiting=len(outbox))
 
-        recorder = self._recorder(stack)
+        recorder = self._recorder(stack, lambda: loop.call_soon_threadsafe(self._rotated))
         sink = self.sink = Sink(hub, process, recorder)
         options = venue_options(settings)
         runner = FeedRunner([(VENUES[name], option) for name, option in options.items()], sink, self._clock)
+        self._reseed = lambda: runner.execute(fresh_seeds(hub))
 
         def refresh() -> None:
             _refresh(process, hub, publisher, outbox, runner)
@@ -129,6 +133,7 @@ class Service:
             return hub.view
 
         sink.refresh = refresh
+        _spread(hub, loop)
 
         web = HttpServer(
             settings.http.listen, view, process, instance=settings.instance.name, max_series=settings.engine.max_series
@@ -136,8 +141,7 @@ class Service:
         address = await web.start()
         stack.push_async_callback(web.stop)
         process.count_compilations()
-        gc.collect()
-        gc.freeze()  # what lives as long as the process is not looked at again by every collection
+        stack.enter_context(collection.seldom())
 
         if self._on_started is not None:
             self._on_started(
@@ -150,11 +154,13 @@ class Service:
                 tasks.create_task(publisher.run(), name="mqtt")
             probe = tasks.create_task(probe_loop_lag(process), name="loop-lag")
             saver = tasks.create_task(self._save(hub, alerts, store), name="saver")
+            settling = tasks.create_task(collection.settle(lambda: _complete(hub.view)), name="settling")
             await self._stopping.wait()
             log.info("stopping")
             runner.stop()
             probe.cancel()
             saver.cancel()
+            settling.cancel()
             if publisher is not None:
                 await publisher.stop()
         memory.save(hub, alerts, store, now())
@@ -187,11 +193,20 @@ class Service:
         stack.push_async_callback(stop)
         return options
 
-    def _recorder(self, stack: AsyncExitStack) -> Recorder | None:
+    def _rotated(self) -> None:
+        if self._reseed is not None:
+            self._reseed()
+
+    def _recorder(self, stack: AsyncExitStack, on_rotate: Callable[[], object]) -> Recorder | None:
         recording = self._settings.recording
         if not recording.enabled:
             return None
-        recorder = Recorder(recording.directory, recording.max_total_gib, instance=self._settings.instance.name)
+        recorder = Recorder(
+            recording.directory,
+            recording.max_total_gib,
+            instance=self._settings.instance.name,
+            on_rotate=on_rotate,
+        )
         recorder.start()
         stack.push_async_callback(asyncio.to_thread, recorder.close)
         return recorder
@@ -200,6 +215,20 @@ class Service:
         while True:
             await asyncio.sleep(memory.SAVE_SECONDS)
             memory.save(hub, alerts, store, self._clock.now())
+
+
+def _spread(hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
+    """Lets frames pass between the pieces of a second's work."""
+
+    def conclude() -> None:
+        if hub.conclude(pieces=1):
+            loop.call_later(PIECE_PAUSE_SECONDS, conclude)
+
+    hub.on_rest = lambda: loop.call_later(PIECE_PAUSE_SECONDS, conclude)
+
+
+def _complete(view: ServiceView) -> bool:
+    return bool(view.markets) and all(market.verified for market in view.markets)
 
 
 def _refresh(

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from monitor.capture.recorder import Recorder
 from monitor.events import Command, Event
+from monitor.facts import Channel
 from monitor.hub import Hub
+from monitor.metrics.histogram import Histogram
 from monitor.metrics.process import ProcessMetrics
 
 
@@ -18,6 +20,7 @@ class Sink:
         self._hub = hub
         self._process = process
         self._recorder = recorder
+        self._children: dict[tuple[str, Channel], tuple[Histogram, Histogram]] = {}  # (processing, lag)
         self.refresh: Callable[[], None] | None = None  # called before each second's view is made
 
     def on_frame(self, venue: str, connection: int, data: bytes, at: int) -> Sequence[Command]:
@@ -26,10 +29,20 @@ class Sink:
         started = time.perf_counter_ns()
         hub = self._hub
         commands = hub.on_frame(venue, connection, data, at)
-        self._process.processing.labels(venue, hub.last_channel).observe(time.perf_counter_ns() - started)
+        took = time.perf_counter_ns() - started
+        children = self._children.get((venue, hub.last_channel)) or self._keep(venue, hub.last_channel)
+        children[0].observe(took)
         if hub.last_lag is not None:
-            self._process.feed_lag.labels(venue).observe(hub.last_lag)
+            children[1].observe(hub.last_lag)
         return commands
+
+    def _keep(self, venue: str, channel: Channel) -> tuple[Histogram, Histogram]:
+        process = self._process
+        kept = self._children[venue, channel] = (
+            process.processing.labels(venue, channel),
+            process.feed_lag.labels(venue),
+        )
+        return kept
 
     def on_event(self, event: Event) -> Sequence[Command]:
         if self._recorder is not None:

@@ -41,6 +41,11 @@ def _free_above(book: SimulatedBook, index: int) -> int | None:
     return index + 1 + int(free[0]) if len(free) else None
 
 
+def _haunt(bids: list[Row], tick: int) -> None:
+    """Put the phantom bid in its place; the tick may have its own row (a bid deleted in this very flush)."""
+    bids[:] = sorted([row for row in bids if row[0] != tick] + [(tick, PHANTOM_LOTS)])
+
+
 class DiffStream:
     """Changes at any price since the last flush, with the quantity each level has now (Binance)."""
 
@@ -69,7 +74,7 @@ class DiffStream:
             self._cross_next = False
             index = _free_above(book, book.best_ask)
             if index is not None:
-                changes.bids.append((index + book.low, PHANTOM_LOTS))
+                _haunt(changes.bids, index + book.low)
                 self._touched.append(np.array([2 * index], dtype=np.int64))  # the next flush takes it back
         return changes
 
@@ -108,7 +113,7 @@ class WindowStream:
             self._cross_next = False
             index = _free_above(book, book.best_ask)
             if index is not None and low <= index <= high:
-                changes.bids.append((index + book.low, PHANTOM_LOTS))
+                _haunt(changes.bids, index + book.low)
                 self._window[index - low] = PHANTOM_LOTS  # differs from the book: the next flush takes it back
         return changes
 
