@@ -311,6 +311,10 @@ class Hub:
     def _cold(self, link: Link, topic: Topic, data: bytes, at: int) -> int:
         state = self.states[link.venue.name]
         venue_time = 0
+        if topic.channel is Channel.TICKER and len(topic.symbols) == 1:
+            market = self.markets.get((state.venue.name, topic.symbols[0]))
+            if market is not None:
+                market.ticker_heard(at)
         for fact in link.venue.parse(topic, data):
             self._fact(state, fact, at, link)
             venue_time = max(venue_time, fact.venue_time)
@@ -327,7 +331,7 @@ class Hub:
         if isinstance(fact, Liquidation):
             self._liquidated(market, fact, at, link, state)
         else:
-            market.take(fact)
+            market.take(fact, at)
 
     def _liquidated(self, market: Market, fact: Liquidation, at: int, link: Link | None, state: VenueState) -> None:
         fx = self.fx.rate(market.instrument.quote)

@@ -43,6 +43,7 @@ Order = Literal["sell", "buy"]
 ORDERS: Final[tuple[Order, Order]] = ("sell", "buy")
 # A liquidation older than this when it arrives is a venue's replay of the past after a subscription, not news.
 LIQUIDATION_MAX_AGE: Final = 60 * SECOND
+FACTS_KEPT: Final = 300 * SECOND  # mark price, funding and open interest of a feed that says nothing any more
 SEEN_LIQUIDATIONS: Final = 1_024  # remembered to tell a second connection's copy; a minute of a heavy cascade
 
 # One frame is read at a time, so all books share the place a scanned frame lies in: it stays in the processor's cache.
@@ -84,6 +85,9 @@ class Market:
         self._open_interest: OpenInterest | None = None
         self._status = "" if instrument.trading else instrument.status or "not trading"
         self._poll_due: dict[str, int] = {}
+        self._polls = bool(venue.polls(instrument))
+        self._ticker_at: int | None = None  # a ticker says only what changed: any frame of it confirms the rest
+        self._interest_at: int | None = None
         self._retired: Counter[str] = Counter()  # counts of books that are gone
         self._retired_resyncs: Counter[str] = Counter()
         self.dropped_liquidations = 0
@@ -214,7 +218,20 @@ class Market:
         return due
 
     # -- facts
-    def take(self, fact: Fact) -> None:
+    def ticker_heard(self, at: int) -> None:
+        """A frame of one of the market's ticker topics came."""
+        self._ticker_at = at
+
+    def _forget_old_facts(self, at: int) -> None:
+        """What nobody confirms any more is unknown, not as it was."""
+        if self._ticker_at is not None and at - self._ticker_at > FACTS_KEPT:
+            self._mark = self._index = self._funding = self._ticker_at = None
+            if not self._polls:
+                self._open_interest = None
+        if self._polls and self._interest_at is not None and at - self._interest_at > FACTS_KEPT:
+            self._open_interest = self._interest_at = None
+
+    def take(self, fact: Fact, at: int) -> None:
         """A fact about this market other than a liquidation."""
         match fact:
             case MarkPrice():
@@ -227,6 +244,7 @@ class Market:
                     self._funding_interval = fact.interval_seconds
             case OpenInterest():
                 self._open_interest = fact
+                self._interest_at = at
             case InstrumentChanged():
                 if fact.trading is not None:
                     self._status = "" if fact.trading else fact.status or "not trading"
@@ -277,6 +295,7 @@ class Market:
     # -- the view
     def view(self, at: int, fx: float | None, link: Link | None, halted: str, links: Iterable[Link] = ()) -> MarketView:
         """The market as it stands. `link` carries the book that is read; `links`: every open connection of the venue."""
+        self._forget_old_facts(at)
         book = self.book
         reason = self._unverified(book, link, halted)
         readable = book is not None and not reason

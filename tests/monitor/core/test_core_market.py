@@ -299,11 +299,11 @@ def test_a_market_that_does_not_trade_is_named() -> None:
     rig = Rig()
     rig.begin(BYBIT)
     market = rig.market(BYBIT)
-    market.take(InstrumentChanged("BTCUSDT", False, "PreLaunch", START))
+    market.take(InstrumentChanged("BTCUSDT", False, "PreLaunch", START), START)
     rig.tick(1)
     assert (rig.market_view(BYBIT).verified, rig.market_view(BYBIT).reason) == (False, "PreLaunch")
-    market.take(InstrumentChanged("BTCUSDT", None, "", START))
-    market.take(InstrumentChanged("BTCUSDT", True, "Trading", START))
+    market.take(InstrumentChanged("BTCUSDT", None, "", START), START)
+    market.take(InstrumentChanged("BTCUSDT", True, "Trading", START), START)
     rig.tick(2)
     assert rig.market_view(BYBIT).verified
     rig.list(3, BYBIT, instrument(BYBIT, trading=False, status=""))
@@ -559,6 +559,21 @@ def test_silence_is_said_by_market_and_channel_on_every_connection() -> None:
     view = rig.market_view()
     assert view.silent == {"book": True, "trades": False, "ticker": False, "liquidations": False}
     assert (view.verified, view.reason) == (False, "silent")
+
+
+def test_figures_that_nobody_confirms_any_more_become_unknown() -> None:
+    rig = Rig()
+    rig.list(0, BINANCE)
+    rig.connect(0, BINANCE, 0, "btcusdt@markPrice@1s", name="market")
+    rig.frame(1, BINANCE, binance_mark("60000.0", time=at(1)), 0)
+    rig.tick(301)
+    assert rig.market_view().mark_price == 60_000
+    rig.tick(303)
+    view = rig.market_view()
+    assert (view.mark_price, view.index_price, view.funding_rate_8h_ratio) == (None, None, None)
+    rig.frame(304, BINANCE, binance_mark("61000.0", time=at(304)), 0)
+    rig.tick(305)
+    assert rig.market_view().mark_price == 61_000
 
 
 def test_one_of_several_topics_of_a_channel_being_silent_is_enough() -> None:
