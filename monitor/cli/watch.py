@@ -48,6 +48,7 @@ def watch(
             raise SettingsError(str(error).replace(f"{URL_VARIABLE}: mqtt.url", "--url")) from None
     logs.configure(log_format, log_level)
     with stoppable():
-        from monitor.cli.watch_run import broker_of, run_watch
+        from monitor.cli.watch_run import run_watch
+        from monitor.config.broker import broker_of
 
         run_loop(run_watch(broker_of(settings), as_json=as_json))

@@ -8,7 +8,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import aiomqtt
 import orjson
@@ -21,28 +21,9 @@ from monitor.cli.loop import stop_event
 from monitor.cli.watch_board import Board, filters
 from monitor.errors import BrokerError
 
-if TYPE_CHECKING:
-    from monitor.config import Settings
-
 PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)  # between attempts to reach the broker
 DRAW_SECONDS: Final = 0.5
 MAX_WAITING: Final = 10_000  # messages received and not yet shown
-
-
-def broker_of(settings: Settings) -> BrokerOptions:
-    """The configured broker, or the embedded one of a service on this machine."""
-    mqtt = settings.mqtt
-    return BrokerOptions.from_settings(
-        mqtt.url or f"mqtt://{mqtt.embedded_listen}",
-        settings.instance.name,
-        username=mqtt.username,
-        password_file=mqtt.password_file,
-        ca_file=mqtt.ca_file,
-        client_cert=mqtt.client_cert,
-        client_key=mqtt.client_key,
-        allow_plaintext=mqtt.allow_plaintext,
-        prefix=mqtt.topic_prefix,
-    )
 
 
 async def run_watch(broker: BrokerOptions, *, as_json: bool) -> None:

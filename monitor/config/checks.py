@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from monitor.alerts.broker import BrokerOptions, is_loopback
+from monitor.alerts.broker import is_loopback
+from monitor.config.broker import broker_of
 from monitor.config.model import Settings
 from monitor.config.refusal import Found, refuse, source_of
 from monitor.config.values import split_listen
@@ -36,17 +37,7 @@ def check_together(settings: Settings, found: Found) -> None:
     mqtt = settings.mqtt
     if mqtt.url is not None:
         try:
-            BrokerOptions.from_settings(
-                mqtt.url,
-                settings.instance.name,
-                username=mqtt.username,
-                password_file=mqtt.password_file,
-                ca_file=mqtt.ca_file,
-                client_cert=mqtt.client_cert,
-                client_key=mqtt.client_key,
-                allow_plaintext=mqtt.allow_plaintext,
-                prefix=mqtt.topic_prefix,
-            )
+            broker_of(settings)
         except SettingsError as error:
             key = re.split(r"[\s:,]", str(error), maxsplit=1)[0]
             refuse(source_of(key.split("."), found), str(error))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import PurePath
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -14,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from monitor.config.text import duration_text, toml_value
 from monitor.reference.text import code, page, table
 
 INTRODUCTION = """
@@ -142,26 +141,4 @@ def _default(field: FieldInfo, duration: bool) -> str:
         return "required" if field.default_factory is None else "empty"
     if field.default is None:
         return "absent"
-    return code(_duration(field.default) if duration else _toml(field.default))
-
-
-def _toml(value: object) -> str:
-    """The value as one writes it in TOML."""
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{int(value)}.0" if value.is_integer() else repr(value)
-    if isinstance(value, int):
-        return repr(value)
-    if isinstance(value, (tuple, list, frozenset)):
-        return "[" + ", ".join(_toml(part) for part in value) + "]"
-    return json.dumps(value.as_posix() if isinstance(value, PurePath) else str(value), ensure_ascii=False)
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
-        if seconds >= size and seconds % size == 0:
-            return f'"{int(seconds // size)}{unit}"'
-    return f'"{seconds * 1_000:g}ms"' if seconds else '"0s"'
+    return code(f'"{duration_text(field.default)}"' if duration else toml_value(field.default))

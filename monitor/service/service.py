@@ -22,6 +22,7 @@ from monitor.alerts.topics import Topics
 from monitor.capture.recorder import Recorder
 from monitor.clock import Clock
 from monitor.config import Settings
+from monitor.config.broker import broker_of
 from monitor.feed.runner import FeedRunner
 from monitor.hub import Hub
 from monitor.metrics.process import ProcessMetrics, probe_loop_lag
@@ -167,21 +168,10 @@ class Service:
 
     async def _broker(self, stack: AsyncExitStack) -> BrokerOptions | None:
         mqtt = self._settings.mqtt
-        instance = self._settings.instance.name
         if mqtt.url is not None:
-            return BrokerOptions.from_settings(
-                mqtt.url,
-                instance,
-                username=mqtt.username,
-                password_file=mqtt.password_file,
-                ca_file=mqtt.ca_file,
-                client_cert=mqtt.client_cert,
-                client_key=mqtt.client_key,
-                allow_plaintext=mqtt.allow_plaintext,
-                prefix=mqtt.topic_prefix,
-            )
+            return broker_of(self._settings)
         embedded = EmbeddedBroker(mqtt.embedded_listen, self._settings.state.path.parent / "broker")
-        options = await embedded.start(instance, mqtt.topic_prefix)
+        options = await embedded.start(self._settings.instance.name, mqtt.topic_prefix)
         if options is None:
             return None
         keeper = asyncio.create_task(embedded.run(), name="embedded-broker")
