@@ -41,6 +41,11 @@ def refill_ratio(before: float, after: float, later: float) -> float:
     return (later - after) / removed if removed > 0.0 else math.nan
 
 
+def refill_speed(after: float, later: float, seconds: float) -> float:
+    """Depth that comes back a second, in the unit of depth."""
+    return (later - after) / seconds
+
+
 def depth_change(added: float, cancelled: float, executed: float, moved: float) -> float:
     """dD = A - C - X + M."""
     return added - cancelled - executed + moved

@@ -1,7 +1,7 @@
 """aiomqtt's client with what it leaves out: reason codes of acknowledgements, the broker's limits, and a clean end.
 
 aiomqtt 2.5 returns normally from a publish the broker refused, keeps the socket of a failed connect open, and registers file
-descriptors in a later step than the one that had them (ecosystem.md 1.3). Each override here answers one of these.
+descriptors in a later step than the one that had them. Each override here answers one of these.
 """
 
 from __future__ import annotations

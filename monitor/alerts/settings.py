@@ -112,9 +112,9 @@ class DepthDroughtSettings(BaseModel):
     ease_critical_ratio: Ratio = 0.28
     """Share of normal above which it eases from critical."""
     chronic_open_ratio: Ratio = 0.4
-    """Share of the year's normal at which the alert opens as watch, and goes no further: a slow fall is no emergency."""
+    """Share of the last 12 weeks' normal at which the alert opens as watch, and goes no further: a slow fall is no emergency."""
     chronic_close_ratio: Ratio = 0.5
-    """Share of the year's normal above which the slow fall counts as over."""
+    """Share of the last 12 weeks' normal above which the slow fall counts as over."""
     open_hold_seconds: Seconds = 60.0
     """How long the bids must be that thin before it opens: quotes are pulled for seconds around every news item."""
     escalate_hold_seconds: Seconds = 15.0

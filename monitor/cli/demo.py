@@ -29,7 +29,7 @@ def demo(
 ) -> None:
     """The whole service on simulated venues with a broker of its own; alerts are printed as they come.
 
-    Nothing is kept: the state lives in a temporary folder, the configured broker and [state].path are left alone. Ports that are
+    Nothing is kept: the state lives in a temporary folder, the configured broker and `state.path` are left alone. Ports that are
     taken are replaced by free ones.
     """
     from monitor import logs

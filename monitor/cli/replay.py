@@ -34,7 +34,7 @@ def replay(
     log_format: LogFormat = "console",
     log_level: LogLevel = "info",
 ) -> None:
-    """Run recordings through the same code as live frames: no network, no broker, and [state].path is never opened.
+    """Run recordings through the same code as live frames: no network, no broker, and `state.path` is never opened.
 
     What is printed on stdout depends on recording and settings alone; times and speed of this run go to stderr.
     """

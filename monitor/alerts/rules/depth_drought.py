@@ -106,7 +106,7 @@ class DepthDrought(QuietRule):
             return f"{state}: the book has filled up again."
         slow = facts.chronic is not None and facts.chronic <= self._settings.chronic_open_ratio
         if severity == "watch" and slow and (facts.acute is None or facts.acute > self._settings.open_ratio):
-            return f"{facts.asset}: bids within 1% stand at {money(facts.usd)}, {facts.chronic:.0%} of the year's normal: plan for smaller orders."
+            return f"{facts.asset}: bids within 1% stand at {money(facts.usd)}, {facts.chronic:.0%} of what was normal over the last 12 weeks: plan for smaller orders."
         if change == "eased":
             return f"{state}: they are coming back, still sell in small pieces."
         dearer = (

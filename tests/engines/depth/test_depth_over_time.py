@@ -67,7 +67,7 @@ def test_example_1_5_refill() -> None:
     assert resilience.half_life(kappa_ols) == pytest.approx(2.80759517, rel=REL)
     assert start == pytest.approx(6.00857536, rel=REL)
     assert resilience.refill_ratio(8.0, 2.0, 6.25) == pytest.approx(0.708333333, rel=REL)
-    assert (6.25 - 2.0) / 5 * 1e6 == pytest.approx(850000)
+    assert resilience.refill_speed(2.0e6, 6.25e6, 5.0) == pytest.approx(850_000, rel=REL)
 
 
 def test_example_1_5_flows() -> None:

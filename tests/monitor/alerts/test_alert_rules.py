@@ -200,7 +200,7 @@ def test_drought_slow_is_a_watch_and_no_more() -> None:
     alerts = engine()
     slow = {"assets": (asset(figures=(depth(2e6, 1.0, 0.25),)),)}
     assert run(alerts, 0, 600, **slow) == [(60, "all", "opened", "watch")]
-    assert "year's normal" in str(alerts.open_alerts()[0].payload["summary"])
+    assert "over the last 12 weeks" in str(alerts.open_alerts()[0].payload["summary"])
 
 
 # -- feed_fault

@@ -16,7 +16,7 @@ from monitor.errors import RecordingError, SettingsError
 from monitor.reference.write import differences
 from monitor.venues.registry import VENUES
 
-# command -> what contract.md gives it
+# command -> the options it is known for
 COMMANDS = {
     "run": ["--config"],
     "demo": ["--scenario", "--speed", "--seconds", "--seed"],
