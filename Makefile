@@ -1,6 +1,7 @@
 # Undertow's commands. Each is repeatable, prints what it installs, and works from a bare Debian or Ubuntu machine.
 PYTHON ?= python3
 VENV   := .venv
+BENCH  := build/bench-venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -27,8 +28,9 @@ lint: $(VENV)/.test ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench ## ours against four other order books, on the same frames
-	$(BIN)/python -m tests.bench
+bench: $(BENCH)/.ready system-mosquitto ## ours against four other order books on the same frames, and the whole service under load
+	$(BENCH)/bin/python -m pytest -q -m bench tests/bench
+	$(BENCH)/bin/python -m tests.bench
 
 soak: $(VENV)/.test system-mosquitto ## long runs
 	$(BIN)/python -m pytest -m soak
@@ -67,10 +69,16 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@$(LIST)
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "== installing undertow and the order books it is compared with into $(VENV)"
-	$(PIP) install -q -c constraints.txt -e '.[test,bench]'
-	@$(LIST)
+# The peers bring what the service must not be measured with (another resolver, pandas), so they live in an environment of their own.
+$(BENCH)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "== installing undertow and the order books it is compared with into $(BENCH)"
+	@$(BIN)/python -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt -e '.[test,bench]' || { \
+	  $(BENCH)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt -e '.[test]' && \
+	  for peer in sortedcontainers cryptofeed nautilus_trader hftbacktest; do \
+	    $(BENCH)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt $$peer || \
+	      echo "== not compared: $$peer cannot be installed here"; done; }
+	@$(subst $(VENV)/bin,$(BENCH)/bin,$(LIST))
 	@touch $@
 
 # -- system packages: system-NAME installs the Debian package NAME when its command is not there; nothing is started (RUNLEVEL=1)
