@@ -156,6 +156,10 @@ class StateStore:
     def remove(self, kind: str, key: str) -> None:
         self.submit(lambda c: c.execute("DELETE FROM kv WHERE kind = ? AND key = ?", (kind, key)))
 
+    def remove_older(self, kind: str, at: int) -> None:
+        """Forget every row of a kind that was kept before `at` (ns)."""
+        self.submit(lambda c: c.execute("DELETE FROM kv WHERE kind = ? AND at < ?", (kind, at)))
+
     def all(self, kind: str) -> dict[str, tuple[Any, int]]:
         """Every (value, at) of a kind, by key. Blocks: for the start, before the loop. Values that are no JSON are left out."""
         rows = self.query(

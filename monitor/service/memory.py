@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Final, get_args
 
 from monitor.alerts.evaluator import AlertEngine
-from monitor.baselines import Saved
+from monitor.baselines import LONG_CHRONIC_WEEKS, Saved
+from monitor.clock import SECOND
 from monitor.hub import Hub
 from monitor.state import StateStore
 from monitor.views import Regime
 
+CHRONIC_KEPT: Final = (LONG_CHRONIC_WEEKS + 1) * 7 * 86_400 * SECOND  # older weeks are never read again
 REGIMES: Final = get_args(Regime)
 SAVE_SECONDS: Final = 300.0  # kill -9 loses this much of the baselines' slow movement, nothing else
 
@@ -34,6 +36,7 @@ def restore(hub: Hub, alerts: AlertEngine, store: StateStore, at: int) -> int:
         if isinstance(values, list)
     ]
     taken = hub.baselines.load(rows, at)
+    store.remove_older("chronic", at - CHRONIC_KEPT)
     for asset, (value, _) in store.all("regime").items():
         if isinstance(value, list) and len(value) == 2 and value[0] in REGIMES and isinstance(value[1], int):
             hub.regimes_before[asset] = (value[0], value[1])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.baselines import HOURS_KEPT, MIN_HOUR_SAMPLES, Baselines, Observation, Saved, SeriesKey
+from monitor.baselines import LONG_CHRONIC_WEEKS, MIN_HOUR_SAMPLES, Baselines, Observation, Saved, SeriesKey
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -220,7 +220,7 @@ def test_a_week_saved_early_brings_no_hours_of_last_year_back() -> None:
     feed(baselines, 1e6, MONDAY + 50 * HOUR, MIN_HOUR_SAMPLES)
     feed(baselines, 1e6, MONDAY + 51 * HOUR, 1)
     baselines = restarted(baselines, MONDAY + 51 * HOUR + SECOND, MONDAY + 52 * WEEK, store)
-    year = MONDAY + (HOURS_KEPT // 168) * WEEK
+    year = MONDAY + (LONG_CHRONIC_WEEKS + 1) * WEEK
     feed(baselines, 2e6, year, MIN_HOUR_SAMPLES)
     feed(baselines, 2e6, year + HOUR, 1)
     # Saved an hour into the week, then down until the week after.

@@ -113,6 +113,16 @@ def opening() -> list[Event]:
     ]
 
 
+def test_weeks_that_are_never_read_again_leave_the_state_file(store: StateStore) -> None:
+    week = 7 * 86_400 * SECOND
+    for age in (1, 52, 54, 200):
+        store.put("chronic", f"binance_usdm|BTCUSDT|bid|1%|live|{age}", [None] * 168, START - age * week)
+    store.put("regime", "BTC", ["normal", START], START - 200 * week)
+    restore(Rig().hub, engine(), store, START)
+    assert [key.rpartition("|")[2] for key in store.all("chronic")] == ["1", "52"]
+    assert list(store.all("regime")) == ["BTC"]
+
+
 def test_what_breaks_the_hub_is_in_the_recording(tmp_path: Path) -> None:
     """Recorded first, handled after."""
     rig = Rig()
