@@ -26,8 +26,7 @@ RUN pip --python /opt/undertow/bin/python install --no-compile -c constraints.tx
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="Undertow" \
       org.opencontainers.image.description="Live, verified crypto order books, and a warning when a market is being sold at any price" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.source="https://github.com/undertow/undertow"
+      org.opencontainers.image.licenses="Apache-2.0"
 
 # tini: Python as process 1 would leave what its children leave behind unreaped. Versions are the base image's business: a pinned
 # Debian version is gone from the mirrors with its first security fix.

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -18,6 +19,7 @@ from monitor.views import AssetDepth, AssetView, DepthFigure, MarketView, Qualit
 
 SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 LIQUIDATION_WINDOW_SECONDS: Final = 60
+UNPRICED: Final = -1  # in place of cents
 MAX_PRINTS: Final = 50_000  # of one asset's rolling window; older ones leave early and are counted
 HEADLINE_BAND: Final = "1%"
 
@@ -28,12 +30,14 @@ class LiquidationWindow:
     def __init__(self) -> None:
         self._prints: deque[tuple[int, str, int]] = deque()
         self._cents = {"long": 0, "short": 0}
+        self._unpriced = {"long": 0, "short": 0}  # prints in the window whose worth nobody knows
         self.overflowed = 0
 
-    def add(self, at: int, position: str, usd: float) -> None:
-        cents = round(usd * 100)
+    def add(self, at: int, position: str, usd: float | None) -> None:
+        """`usd` None: the quote's rate is not known, and neither is the total while the print is in the window."""
+        cents = UNPRICED if usd is None else round(usd * 100)
         self._prints.append((at, position, cents))
-        self._cents[position] += cents
+        self._count(position, cents, 1)
         if len(self._prints) > MAX_PRINTS:
             self._drop_oldest()
             self.overflowed += 1
@@ -42,11 +46,17 @@ class LiquidationWindow:
         limit = at - LIQUIDATION_WINDOW_SECONDS * SECOND
         while self._prints and self._prints[0][0] <= limit:
             self._drop_oldest()
-        return {position: cents / 100 for position, cents in self._cents.items()}
+        return {position: cents / 100 for position, cents in self._cents.items() if not self._unpriced[position]}
 
     def _drop_oldest(self) -> None:
         _, position, cents = self._prints.popleft()
-        self._cents[position] -= cents
+        self._count(position, cents, -1)
+
+    def _count(self, position: str, cents: int, sign: int) -> None:
+        if cents == UNPRICED:
+            self._unpriced[position] += sign
+        else:
+            self._cents[position] += sign * cents
 
 
 class Asset:
@@ -62,8 +72,10 @@ class Asset:
         self._refill = RefillWatch()
         self.view: AssetView | None = None
 
-    def liquidated(self, at: int, position: str, usd: float) -> None:
-        self.liquidated_usd[position] += usd
+    def liquidated(self, at: int, position: str, usd: float | None) -> None:
+        """One print; `usd` None: its worth is not known."""
+        if usd is not None:
+            self.liquidated_usd[position] += usd
         self.window.add(at, position, usd)
 
     @property
@@ -113,12 +125,16 @@ class Asset:
             regime_since=self.regime.since,
             score=None,
             liquidated_usd={(p, "observed"): usd for p, usd in self.liquidated_usd.items()},
-            liquidated_60s_usd=self.window.totals(at),
+            liquidated_60s_usd=self.window.totals(at) if any(map(_audible, markets)) else {},
             refill_ratio=refill,
             quality=self._quality(markets, headline),
             markets=tuple(f"{m.venue}:{m.market}" for m in markets),
         )
         return self.view
+
+    def view_now(self, at: int) -> AssetView | None:
+        """The view of the last second with the liquidations up to now: what an alert raised by a print stands on."""
+        return None if self.view is None else replace(self.view, liquidated_60s_usd=self.window.totals(at))
 
     def _depths(
         self,
@@ -186,3 +202,8 @@ class Asset:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _audible(market: MarketView) -> bool:
+    """Whether liquidations of the market would reach us: the venue publishes them, and a connection for them stands."""
+    return market.liquidation_coverage != "none" and market.liquidations_heard

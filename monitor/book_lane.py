@@ -32,7 +32,9 @@ Need = Literal["", "snapshot", "resubscribe"]
 RETRY_FIRST: Final = SECOND
 RETRY_LONGEST: Final = 60 * SECOND
 RECOVERY_TIMEOUT: Final = 30 * SECOND  # a recovery that brought nothing in this time is asked for again
-EXTEND_INTERVAL: Final = 30 * SECOND  # between snapshots that widen the verified interval of a moving market
+# Between snapshots that widen the verified interval of a moving market. A crash wears it out in seconds, and a book whose price has
+# left it is blind; how much all markets together may ask is the REST budget's business.
+EXTEND_INTERVAL: Final = 5 * SECOND
 RESEED_INTERVAL: Final = 600 * SECOND  # a live book is compared with a fresh snapshot at least this often
 # A grid so fine that the ladder cannot hold the market's own price comes from a damaged frame, not from the venue's listing.
 MOST_TICKS: Final = (MAX_REGIONS << REGION_SHIFT) // RANGE_FACTOR

@@ -100,6 +100,7 @@ class Hub:
         self.regimes_before: dict[str, tuple[Regime, int]] = {}  # of the run before this one
         self.last_channel = Channel.OTHER  # of the frame taken last
         self.last_lag: int | None = None  # ns, of the frame taken last
+        self._opened = 0  # connections so far
         self._commands: list[Command] = []
         self._next_second: int = 0
         # None: a second is dealt with at once. Set: called when the rest of one waits for `conclude`, so that a service can
@@ -211,6 +212,8 @@ class Hub:
             self._disconnected(Disconnected(event.at, event.venue, event.connection, Reason.CONNECTION_LOST))
         bound = self._options.lag_bound.get(event.venue, DEFAULT_LAG_BOUND)
         link = Link(event, state.venue, state.offset, bound)
+        self._opened += 1
+        link.serial = self._opened
         state.opened(link)
         self._handle(link, event.plan.topics, event.at)
         self._commands.extend(link.session.drain(event.at))
@@ -336,14 +339,15 @@ class Hub:
     def _liquidated(self, market: Market, fact: Liquidation, at: int, link: Link | None, state: VenueState) -> None:
         fx = self.fx.rate(market.instrument.quote)
         offset = state.offset.value or 0
-        counted = market.liquidated(fact, at, link.index if link else -1, fx, offset)
+        counted = market.liquidated(fact, at, link.serial if link else 0, fx, offset)
         if counted is None:
             return  # seen before, or a replay of the past
+        if fact.coverage == "none":
+            raise ValueError(f"{state.venue.name} says it publishes no liquidations, and sent one")
         usd = None if math.isnan(counted) else counted
         instrument = market.instrument
         asset = self.assets[instrument.asset]
-        if usd is not None:
-            asset.liquidated(at, fact.position, usd)
+        asset.liquidated(at, fact.position, usd)
         self._outlet.liquidation(
             LiquidationPayload(
                 schema="undertow.liquidation.v1",
@@ -355,12 +359,12 @@ class Hub:
                 price=price_per_coin(instrument, float(fact.price)),
                 price_kind=fact.price_kind,
                 notional_usd=usd,
-                coverage=fact.coverage if fact.coverage != "none" else "inferred",
+                coverage=fact.coverage,
                 venue_time=rfc3339(fact.venue_time),
                 received_at=rfc3339(at),
             )
         )
-        context = LiquidationContext(instrument.venue, instrument.symbol, fact.coverage, asset.view, at)
+        context = LiquidationContext(instrument.venue, instrument.symbol, fact.coverage, asset.view_now(at), at)
         self._raise(self._alerts.on_liquidation(instrument.asset, fact.position, usd, at, context))
 
     def _raise(self, transitions: Sequence[Transition]) -> None:

@@ -43,7 +43,10 @@ Order = Literal["sell", "buy"]
 ORDERS: Final[tuple[Order, Order]] = ("sell", "buy")
 # A liquidation older than this when it arrives is a venue's replay of the past after a subscription, not news.
 LIQUIDATION_MAX_AGE: Final = 60 * SECOND
-FACTS_KEPT: Final = 300 * SECOND  # mark price, funding and open interest of a feed that says nothing any more
+FACTS_KEPT: Final = (
+    60 * SECOND
+)  # mark price and funding of a ticker that says nothing any more; the slowest speaks every 10 s
+POLLED_KEPT: Final = 300 * SECOND  # a figure asked for over REST, which waits while the budget is spent on snapshots
 SEEN_LIQUIDATIONS: Final = 1_024  # remembered to tell a second connection's copy; a minute of a heavy cascade
 
 # One frame is read at a time, so all books share the place a scanned frame lies in: it stays in the processor's cache.
@@ -228,7 +231,7 @@ class Market:
             self._mark = self._index = self._funding = self._ticker_at = None
             if not self._polls:
                 self._open_interest = None
-        if self._polls and self._interest_at is not None and at - self._interest_at > FACTS_KEPT:
+        if self._polls and self._interest_at is not None and at - self._interest_at > POLLED_KEPT:
             self._open_interest = self._interest_at = None
 
     def take(self, fact: Fact, at: int) -> None:
@@ -254,7 +257,8 @@ class Market:
     def liquidated(self, fact: Liquidation, at: int, connection: int, fx: float | None, offset: int) -> float | None:
         """Count a liquidation once; its notional in USD, NaN when the rate is unknown, None when it is no news.
 
-        `offset`: the venue's clock offset (ns), so that a skewed clock does not make a print look old.
+        `connection`: tells one socket's life from another's: slots are used again, and a venue may begin a
+        subscription with what it sent last. `offset`: the venue's clock offset (ns), so that a skewed clock does not make a print look old.
         """
         if at - fact.venue_time - offset > LIQUIDATION_MAX_AGE:
             self.dropped_liquidations += 1
@@ -339,9 +343,10 @@ class Market:
             index_price=self._index,
             funding_rate_8h_ratio=self._funding_8h(),
             funding_interval_seconds=self._funding_interval,
-            counters=self._counters(),
+            counters=self._counters(fx is not None),
             resyncs=self._resyncs(),
             silent=self._silent(links),
+            liquidations_heard=not halted and any(link.hears_liquidations(instrument.symbol) for link in links),
         )
 
     def _unverified(self, book: LiveBook | None, link: Link | None, halted: str) -> str:
@@ -418,7 +423,8 @@ class Market:
         if self._resting is not None:
             yield self._resting.book
 
-    def _counters(self) -> dict[str, float]:
+    def _counters(self, priced: bool) -> dict[str, float]:
+        """`priced`: the quote has a rate; without one nothing is known in dollars, not even zero."""
         book_counts = Counter(self._retired)
         for book in self._books():
             book_counts.update(book.counters)
@@ -429,11 +435,13 @@ class Market:
         }
         for side in ("buy", "sell"):
             counters[f"trades_total|{side}"] = self.tally.count[side]
-            counters[f"trade_volume_usd_total|{side}"] = self.tally.volume_usd[side]
+            if priced:
+                counters[f"trade_volume_usd_total|{side}"] = self.tally.volume_usd[side]
         if self.venue.liquidation_coverage != "none":
             for position in ("long", "short"):
                 counters[f"liquidations_total|{position}"] = self._liquidations[position]
-                counters[f"liquidated_usd_total|{position}"] = self._liquidated_usd[position]
+                if priced:
+                    counters[f"liquidated_usd_total|{position}"] = self._liquidated_usd[position]
         return counters
 
 

@@ -54,6 +54,7 @@ class MarketView:
     counters: Mapping[str, float]  # see MarketCounters in monitor.market
     resyncs: Mapping[str, int]  # by reason
     silent: Mapping[str, bool]  # by channel
+    liquidations_heard: bool = True  # a connection stands on which its liquidations would come
 
 
 class AssetDepth(NamedTuple):

@@ -54,6 +54,18 @@ Reason = Literal[
     "moved_beyond_snapshot",  # the best price lies where the snapshot never reached
 ]
 
+# Why a book that was in sync, or on its way to it, can lose it: the keys of `BookReader.resyncs`.
+RESYNC_REASONS: Final[tuple[Reason, ...]] = (
+    "gap",
+    "unreadable_frame",
+    "disconnected",
+    "crossed",
+    "mismatch",
+    "buffer_overflow",
+    "oversized",
+    "regrid",
+)
+
 _KERNEL_COUNTERS: Final = {
     "updates": UPDATES,
     "gaps": GAPS,

@@ -68,7 +68,17 @@ class Delivery:
         for asset in view.assets:
             payload = regime_payload(asset, self._topics.instance)
             if payload is not None and (address := self._address(self._topics.regime, asset.asset)) is not None:
-                self._board.set(address, payload, (asset.regime, asset.regime_since))
+                quality = (
+                    asset.quality
+                )  # what is believed is told at once, like the regime: a blind service must not look calm
+                signature = (
+                    asset.regime,
+                    asset.regime_since,
+                    quality.books_verified,
+                    quality.degraded,
+                    bool(asset.depth),
+                )
+                self._board.set(address, payload, signature)
                 standing.add(address.topic)
         by_venue: dict[str, list[MarketView]] = {}
         for market in view.markets:

@@ -9,7 +9,9 @@ from monitor.clock import SECOND
 from monitor.feed.window import SpendWindow
 from monitor.venues.base import Limits, RestPurpose, RestRequest
 
-PRIORITY: tuple[RestPurpose, ...] = ("instruments", "snapshot", "deep", "poll")  # nothing runs without the first
+# Nothing runs without the first; a poll weighs a twentieth of a deep snapshot, and a crash that wants many of those must not
+# cost the open interest.
+PRIORITY: tuple[RestPurpose, ...] = ("instruments", "snapshot", "poll", "deep")
 SAFE_SHARE = (
     0.9  # of the venue's whole limit, ours and that of others at this address: beyond, we wait for its window to pass
 )

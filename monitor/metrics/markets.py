@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
+from engines.book.reader import RESYNC_REASONS
 from monitor.clock import SECOND
 from monitor.metrics.table import COUNTER_PARTS, METRICS, Metric
 from monitor.metrics.text import Format, header, label_block, number
@@ -40,6 +41,7 @@ class Cell:
         return f"{metric.full_name}{{{self.labels}{further}}} "
 
 
+NO_RESYNCS: dict[str, int] = dict.fromkeys(RESYNC_REASONS, 0)  # counters start at 0
 Row = tuple[MarketView, Cell]
 Lines = Callable[[Metric, Sequence[Row]], list[str]]
 
@@ -158,7 +160,7 @@ _RENDERERS: dict[str, Lines] = {
     "spread_ratio": _single(attrgetter("spread_ratio")),
     "book_last_update_timestamp_seconds": _single(_last_update),
     "liquidation_coverage": _labelled(lambda market: ((market.liquidation_coverage, 1),)),
-    "book_resyncs_total": _labelled(lambda market: list(market.resyncs.items())),
+    "book_resyncs_total": _labelled(lambda market: {**NO_RESYNCS, **market.resyncs}.items()),
     "feed_silent": _labelled(lambda market: [(channel, int(silent)) for channel, silent in market.silent.items()]),
     "open_interest_usd": _single(attrgetter("open_interest_usd")),
     "mark_price": _single(attrgetter("mark_price")),

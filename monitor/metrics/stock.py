@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from monitor.alerts.payloads import MARKET, Change
 from monitor.alerts.settings import AlertsSettings
 from monitor.clock import SECOND
+from monitor.feed.reasons import HALT_STATUS, Reason
 from monitor.metrics.histogram import Histogram
 from monitor.metrics.markets import BREATH_SECONDS
 from monitor.metrics.process import ProcessMetrics
@@ -25,6 +26,7 @@ REGIMES: tuple[str, ...] = get_args(Regime)
 TRANSITIONS: tuple[str, ...] = get_args(Change)
 RAISED = tuple(AlertsSettings.model_fields)  # a kind has settings once there is a rule for it
 WHOLE_MARKET_KIND = "feed_fault"  # raised under MARKET and not under an asset
+NO_RECONNECTS = {reason.value: 0 for reason in Reason if reason not in HALT_STATUS.values()}  # counters start at 0
 FEED_COUNTERS = {  # metric -> key in VenueView.channels
     "feed_messages_total": "messages",
     "feed_bytes_total": "bytes",
@@ -128,7 +130,11 @@ def _venues(venues: Sequence[VenueView]) -> Iterable[Family]:
     )
     yield _family(
         "feed_reconnects_total",
-        (((venue.venue, reason), count) for venue in venues for reason, count in venue.reconnects.items()),
+        (
+            ((venue.venue, reason), count)
+            for venue in venues
+            for reason, count in {**NO_RECONNECTS, **venue.reconnects}.items()
+        ),
     )
     yield _family("feed_clock_offset_seconds", (((venue.venue,), venue.clock_offset_seconds) for venue in venues))
     yield _family("rest_weight_used_ratio", (((venue.venue,), venue.rest_weight_used_ratio) for venue in venues))

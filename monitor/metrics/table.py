@@ -75,7 +75,7 @@ LABELS: Mapping[str, str] = {
     "scale": "low, base or high",
     "severity": "watch, warning or critical",
     "side": "bid or ask of a book; sell or buy of a trade or an order; down or up of a cascade",
-    "source": "the venue a rate comes from, or assumed",
+    "source": "the venue a rate comes from, settings where it is fixed there, or assumed",
     "transition": "opened, escalated, eased or closed",
     "venue": "the venue's name",
     "version": "version of Undertow",

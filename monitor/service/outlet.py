@@ -12,7 +12,7 @@ from monitor.alerts.evaluator import Transition
 from monitor.alerts.payloads import AlertPayload, LiquidationPayload
 from monitor.views import ServiceView
 
-_LEVEL: Final = {"watch": "info", "warning": "warning", "critical": "error"}
+_LEVEL: Final = {"watch": "warning", "warning": "warning", "critical": "error"}  # a quiet log keeps every alert
 
 
 class LiveOutlet:

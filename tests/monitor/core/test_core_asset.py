@@ -402,6 +402,20 @@ def test_no_regime_before_a_book_can_be_read() -> None:
     assert regime.since == 2
 
 
+def test_a_market_nobody_can_read_is_not_called_normal() -> None:
+    regime = DepthRegime()
+    assert regime.step(1.0, True, 0) == "normal"
+    for second in range(1, 10):
+        assert regime.step(None, False, second) == "normal"  # an ordinary resync
+    assert regime.step(None, False, 10) is None
+    assert (regime.step(None, False, 11), regime.since) == (None, None)
+    assert (regime.step(None, True, 12), regime.since) == ("normal", 12)
+    watch = DepthRegime("watch", 0)
+    for second in range(60):
+        watch.step(None, False, second)
+    assert watch.regime == "watch"  # degraded data does not ease
+
+
 def test_watch_after_sixty_seconds_below_a_half_and_normal_after_two_minutes_above() -> None:
     found = regimes([1.0, *[0.5] * 59, 0.51, *[0.5] * 60])
     assert found[-2:] == ["normal", "watch"]

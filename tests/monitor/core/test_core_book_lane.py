@@ -294,7 +294,7 @@ def test_a_worn_reach_is_widened_by_another_snapshot() -> None:
             ),
         )
         assert now < 40
-    assert now == pytest.approx(32, abs=2)
+    assert 3 <= now <= 8  # within seconds: in a crash the rest of the reach does not last longer
     last = rig.market().books[0].book.last_id
     lower = [(f"{59_919.9 - i / 10:.1f}", "1") for i in range(1000)]
     rig.frame(now + 1, BINANCE, binance_change(last + 1, last + 1, last, time=at(now + 1)))

@@ -233,7 +233,7 @@ def test_alerts_nobody_watches_are_logged_by_their_severity() -> None:
     )
     outlet.second(ServiceView(at=1))
     assert lines == [
-        ("info", "opened watch"),
+        ("warning", "opened watch"),
         ("warning", "opened warning"),
         ("error", "opened critical"),
         ("error", "escalated critical"),

@@ -98,7 +98,7 @@ def budget_of(weight: int = 1000, ratio: float = 0.3, concurrency: int = 3) -> R
     return RestBudget(replace(LIMITS, rest_weight=weight), ratio, concurrency)
 
 
-def test_seeds_come_before_deep_before_polls_and_markets_take_turns() -> None:
+def test_seeds_come_before_polls_before_deep_and_markets_take_turns() -> None:
     budget = budget_of(concurrency=4)
     for symbol in "AB":
         budget.submit(request("poll", symbol, 1, "open_interest"), 0)
@@ -111,8 +111,9 @@ def test_seeds_come_before_deep_before_polls_and_markets_take_turns() -> None:
         order.append((taken.purpose, taken.symbol, taken.key))
         budget.succeeded(taken)
     assert order == [
-        ("instruments", None, ""), ("snapshot", "B", ""), ("deep", "A", ""), ("deep", "B", ""),
+        ("instruments", None, ""), ("snapshot", "B", ""),
         ("poll", "A", "open_interest"), ("poll", "B", "open_interest"), ("poll", "A", "ratio"), ("poll", "B", "ratio"),
+        ("deep", "A", ""), ("deep", "B", ""),
     ]  # fmt: skip
 
 
