@@ -58,7 +58,7 @@ class FeedRunner:
         try:
             self.execute(self._sink.on_event(event))
         except Exception as error:
-            self._sink_failed(type(event).__name__, error)
+            self.sink_failed(type(event).__name__, error)
 
     def execute(self, commands: Sequence[Command]) -> None:
         """Executes commands in order, without waiting; those for a venue or connection that is gone are dropped."""
@@ -96,9 +96,10 @@ class FeedRunner:
             try:
                 self.execute(self._sink.on_tick(self._clock.now()))
             except Exception as error:
-                self._sink_failed("tick", error)
+                self.sink_failed("tick", error)
 
-    def _sink_failed(self, what: str, error: Exception) -> None:
+    def sink_failed(self, what: str, error: Exception) -> None:
+        """Count what the sink raised, and say so: also for work it does between the calls."""
         self.sink_errors += 1
         if (
             self.sink_errors & (self.sink_errors - 1) == 0

@@ -134,7 +134,7 @@ class Service:
             return hub.view
 
         sink.refresh = refresh
-        _spread(hub, loop)
+        _spread(hub, loop, runner.sink_failed)
 
         web = HttpServer(
             settings.http.listen, view, process, instance=settings.instance.name, max_series=settings.engine.max_series
@@ -207,11 +207,16 @@ class Service:
             memory.save(hub, alerts, store, self._clock.now())
 
 
-def _spread(hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
+def _spread(hub: Hub, loop: asyncio.AbstractEventLoop, failed: Callable[[str, Exception], object]) -> None:
     """Lets frames pass between the pieces of a second's work."""
 
     def conclude() -> None:
-        if hub.conclude(pieces=1):
+        try:
+            more = hub.conclude(pieces=1)
+        except Exception as error:
+            failed("second", error)
+            return
+        if more:
             loop.call_later(PIECE_PAUSE_SECONDS, conclude)
 
     hub.on_rest = lambda: loop.call_later(PIECE_PAUSE_SECONDS, conclude)
