@@ -152,7 +152,7 @@ async def test_a_patient_seller_is_no_liquidation_burst(tmp_path: Path, logs: Lo
     """$3M a second sold by one holder, who is forced to nothing."""
     async with live("patient_seller", stepping=True, folder=tmp_path, assets=("BTC",), venues=(BYBIT, OKX)) as world:
         await world.play_ready()
-        await play_on(world, 160)
+        await play_on(world, 120)
         sold = sum(world.market(*key).counters["trade_volume_usd_total|sell"] for key in world.hub.markets)
         assert sold > 100e6
         assert world.transitions("liquidation_burst") == []

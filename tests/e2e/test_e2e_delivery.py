@@ -195,7 +195,7 @@ async def test_wire_to_acknowledgement(tmp_path: Path, logs: Logs) -> None:
 async def test_kill_nine_in_the_middle_of_an_alert(tmp_path: Path, make_broker: Callable[..., Broker]) -> None:
     """The next run of the service carries the alert on: same id, no sequence missing, doubled at most."""
     broker = make_broker()
-    async with SimulatedVenues("cascade", 7, 6.0, assets=("BTC",)) as sim, Listener(broker.port) as listener:
+    async with SimulatedVenues("cascade", 7, 8.0, assets=("BTC",)) as sim, Listener(broker.port) as listener:
         async with running(sim, tmp_path, mqtt=external(broker)) as child:
             await child.ready(3)
             await listener.until(lambda got: bool(transitions(got)), 30)

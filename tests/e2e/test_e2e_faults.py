@@ -18,7 +18,7 @@ from e2e_world import BINANCE, BTC, BYBIT, ETH, OKX, VENUES, World, eventually, 
 from monitor.clock import SECOND
 
 EVERY = tuple((venue, BTC[venue]) for venue in VENUES)
-CALM_SECONDS = 0.6  # of calm after a fault, in which nothing more may happen
+CALM_SECONDS = 0.4  # of calm after a fault, in which nothing more may happen
 
 
 @dataclass

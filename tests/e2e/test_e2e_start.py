@@ -169,7 +169,7 @@ async def test_liquidations_are_complete_where_the_venue_sends_all(tmp_path: Pat
         await world.play_ready()
         assert world.started is not None
         async with Listener(int(world.started.mqtt_address.rpartition(":")[2])) as listener:
-            await world.play(75, pause=0.001)
+            await world.play(60, pause=0.001)
             # Bybit sends liquidations twice a second: count where none wait.
             await world.play(1, until=lambda: world.sim.elapsed_ns % 500_000_000 == 0, pause=0.02)
             counted = {key: world.market(*key).counters for key in KEYS}
