@@ -216,10 +216,6 @@ class Outbox:
         """Whether anything is left that a broker which does not refuse it would take."""
         return len(self._lanes) > len(self._parked)
 
-    @property
-    def parked_count(self) -> int:
-        return len(self._parked)
-
     def poll(self) -> None:
         """Offer what the disk refuses to commit; called about once a second."""
         if self._store.fault:
