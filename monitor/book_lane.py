@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final, Literal
@@ -15,16 +13,17 @@ import numpy as np
 from engines.book.live_book import LiveBook
 from engines.book.memory import MAX_REGIONS, RANGE_FACTOR, REGION_SHIFT, SAFE_LOTS
 from engines.book.outcome import Outcome
-from engines.book.worth import Worth
 from engines.wire.errors import WireError
 from engines.wire.grammar import BookGrammar
 from engines.wire.layout import EVENT_TIME, HEADER_SIZE, MAX_LEVELS
 from engines.wire.plain import plain_book, plain_text_levels
-from engines.wire.scale import Grid, Scale
+from engines.wire.scale import Scale
 from monitor.clock import SECOND
 from monitor.errors import FrameError
 from monitor.events import RestReplied
 from monitor.facts import Channel, Instrument
+from monitor.feed.subscription import Phase
+from monitor.grids import finer_scale, worth_of
 from monitor.venues.base import RestRequest, Topic, Venue
 
 Need = Literal["", "snapshot", "resubscribe"]
@@ -39,9 +38,10 @@ RESEED_INTERVAL: Final = 600 * SECOND  # a live book is compared with a fresh sn
 # A grid so fine that the ladder cannot hold the market's own price comes from a damaged frame, not from the venue's listing.
 MOST_TICKS: Final = (MAX_REGIONS << REGION_SHIFT) // RANGE_FACTOR
 
-# What a venue may write as a price or size; Decimal itself would take more, and is exact up to 28 digits.
-_DECIMAL: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
-_LONGEST: Final = 28
+STALE_AFTER: Final = 3  # cadences of a snapshot-only stream without a frame (contract: book_verified)
+
+SUBSCRIBED: Final = frozenset((Phase.ACKED, Phase.LIVE, Phase.LEAVE_QUEUED, Phase.LEAVING))
+BEGUN: Final = frozenset((Phase.ACKED, Phase.LIVE))
 
 # One frame is read at a time, so all lanes share the scratch of the plain path.
 SCRATCH_HEADER: Final = np.zeros(HEADER_SIZE, np.int64)
@@ -108,15 +108,75 @@ class BookLane:
         self.recovery = Recovery()
         self.fallbacks: Counter[Channel] = Counter()  # frames the scanner refused; the hub puts its connection's here
         self.body_fallbacks = 0
-        self.on_regrid: Callable[[Scale], None] | None = (
-            None  # told when frames showed another grid than the listed one
-        )
+        # Told when frames showed another grid than the listed one.
+        self.on_regrid: Callable[[BookLane, int], None] | None = None
         self._venue = venue
         self._instrument = instrument
         self._grammar = topic.book
+        # No REST snapshot is rounded as a coarse stream is: that one seeds itself.
+        self._policy = topic.policy or venue.book
+        self._rest_seeded = self._policy.sequence.seeded_by_rest and topic.significant_figures is None
         self.body_errors = 0  # REST bodies neither path could read
         self._checked_at = 0
         self._deep_due = 0
+        self._wide = False  # the larger snapshot has been merged since the seed
+        cadence = topic.cadence_seconds
+        self.stale_after = (
+            None if cadence is None else round(cadence * STALE_AFTER * SECOND)
+        )  # ns; None: no age makes it stale
+        # The subscription that kept the book up has ended, for whatever reason. The book is in sync and stands still.
+        self.left = False
+        self.whole_at = 0  # when the stream last brought the whole book
+        self._early_at: int | None = None  # first change since the subscription that came before the whole book
+
+    # -- state
+    def unreadable(self, at: int) -> str:
+        """Why the book cannot be read now; "" when it can."""
+        if not self.book.readable:
+            return self.book.reason.replace("_", " ")
+        if self.left:
+            return "refresh"
+        if self.stale_after is not None and at - (self.book.last_update or 0) > self.stale_after:
+            return "stale"
+        return ""
+
+    @property
+    def readable(self) -> bool:
+        """As far as it does not hang on the time."""
+        return self.book.readable and not self.left
+
+    def follow(self, phase: Phase | None, at: int) -> None:
+        """Where the subscription stands. Once it has ended, the book stands still until the next one brings it whole, or shows
+        by the numbers of its first frame that nothing is missing (books seeded over REST)."""
+        if phase not in SUBSCRIBED and self.book.in_sync:
+            self._stand_still(at)
+
+    def heard(self, phase: Phase | None, at: int) -> None:
+        """A frame came while the book was waited for. A whole book of a subscription that is being left is none: no change will
+        follow it.
+        """
+        if phase in BEGUN:
+            self.left = self.left and not self._rest_seeded
+        elif self.book.in_sync and not self._rest_seeded:
+            self._stand_still(at)
+
+    def _stand_still(self, at: int) -> None:
+        if self.left:
+            return
+        self.left = True
+        self.recovery.done()
+        if not self._rest_seeded:
+            self.recovery.want("resubscribe")
+            self.recovery.asked(at)
+
+    def adopt(self, older: BookLane, at: int) -> None:
+        """Take over what another connection's book knows beyond this one; what stands still says nothing of now."""
+        if not older.left:
+            self.book.adopt(older.book, at)
+
+    def connection_gap(self, at: int) -> None:
+        """A frame of the connection is lost, of whatever topic: what the book says is no longer known. The socket is being given up."""
+        self.book.connection_gap(at)
 
     # -- frames
     def frame(self, data: bytes, at: int) -> int:
@@ -142,9 +202,8 @@ class BookLane:
             plain_book(self._grammar, self.book.scale, self._instrument.symbol, data, SCRATCH_HEADER, SCRATCH_LEVELS)
         except WireError as error:
             if error.reason == "off_grid" and self._regrid(self._grammar, data, at):
-                self._react(
-                    self.book.frame(data, at), at
-                )  # a snapshot is the book on the new grid, a change waits for one
+                # A snapshot is the book on the new grid, a change waits for one.
+                self._react(self.book.frame(data, at), at)
                 return int(self.book.header[EVENT_TIME])
             self._react(self.book.unreadable_frame(at), at)
             raise FrameError(f"{self._instrument.venue} {self._instrument.symbol} book: {error}") from None
@@ -156,9 +215,12 @@ class BookLane:
 
         False: no book could be kept on that grid, so the frame is damaged and the listed grid stands.
         """
-        bids, asks = plain_text_levels(grammar, data)
+        try:
+            bids, asks = plain_text_levels(grammar, data)
+        except WireError:  # of no form whose rows can be read by themselves
+            return False
         levels = [*bids, *asks]
-        finer = finer_scale(self.book.scale, levels)  # None also where a level is no decimal
+        finer = finer_scale(self.book.scale, levels) if levels else None  # None also where a level is no decimal
         if finer is None:
             return False
         price = max(
@@ -169,7 +231,7 @@ class BookLane:
             return False
         self.regrid(finer, at)
         if self.on_regrid is not None:
-            self.on_regrid(finer)
+            self.on_regrid(self, at)
         return True
 
     def relist(self, instrument: Instrument, at: int) -> None:
@@ -184,16 +246,29 @@ class BookLane:
         self._want_recovery()
 
     def _react(self, outcome: Outcome, at: int) -> None:
+        if outcome is Outcome.REPLACED:
+            self.whole_at = at
+            self._early_at = None
+            self.left = False
         if outcome.needs_recovery:
             self.recovery.broken(at)
             self._want_recovery()
         elif self.recovery.need:
             self.settle()
-        elif outcome is Outcome.IGNORED and self.book.unseeded:
+        elif outcome is Outcome.IGNORED and self.book.unseeded and self._overdue(at):
             self._want_recovery()  # changes came, and the snapshot that begins the stream did not
 
+    def _overdue(self, at: int) -> bool:
+        """Whether the whole book should have been here before this change."""
+        within = self._policy.whole_within_seconds
+        if within is None:
+            return True
+        if self._early_at is None:
+            self._early_at = at
+        return at - self._early_at > round(within * SECOND)
+
     def _want_recovery(self) -> None:
-        self.recovery.want("snapshot" if self._venue.book.sequence.seeded_by_rest else "resubscribe")
+        self.recovery.want("snapshot" if self._rest_seeded else "resubscribe")
 
     # -- REST
     def seed_request(self, at: int) -> RestRequest | None:
@@ -204,25 +279,29 @@ class BookLane:
 
     def settle(self) -> None:
         """A book that can be read needs nothing."""
-        if self.book.readable:
+        if self.readable:
             self.recovery.done()
 
     def extension_request(self, at: int) -> RestRequest | None:
         """A snapshot that widens or checks the verified reach, or the deep snapshot beyond the window, when one is due."""
-        policy = self._venue.book
+        policy = self._policy
+        if self.left:
+            return None
         if not self.book.readable:
-            if self.book.in_sync and policy.sequence.seeded_by_rest:
+            if self.book.in_sync and self._rest_seeded:
                 self.recovery.want("snapshot")
             return None
         if policy.deep_interval_seconds is not None and at >= self._deep_due:
             self._deep_due = at + round(policy.deep_interval_seconds * SECOND)
             return self._venue.deep_request(self._instrument)
-        if not policy.sequence.seeded_by_rest:
+        if not self._rest_seeded:
             return None
         if self._checked_at == 0:
             self._checked_at = at
-        wait = EXTEND_INTERVAL if self.book.wants_snapshot else RESEED_INTERVAL
-        request = self._venue.snapshot_request(self._instrument) if at - self._checked_at >= wait else None
+        wide = self._venue.wide_request(self._instrument)
+        narrow = wide is not None and not self._wide
+        wait = EXTEND_INTERVAL if narrow or self.book.wants_snapshot else RESEED_INTERVAL
+        request = (wide or self._venue.snapshot_request(self._instrument)) if at - self._checked_at >= wait else None
         if request is None:
             return None
         self._checked_at = at
@@ -232,7 +311,7 @@ class BookLane:
     def replied(self, event: RestReplied) -> None:
         """The answer to one of these requests."""
         seeding = event.request.purpose == "snapshot"
-        if seeding and not self._venue.book.sequence.seeded_by_rest:
+        if seeding and not self._rest_seeded:
             return
         if seeding and self.recovery.need != "snapshot" and not self.book.unseeded:
             return  # another way has healed the book meanwhile
@@ -241,7 +320,7 @@ class BookLane:
                 self.recovery.failed(event.at)
             return
         book = self.book
-        whole = seeding or self._venue.book.sequence.seeded_by_rest
+        whole = seeding or self._rest_seeded
         outcome = book.snapshot_body(event.body, event.at) if whole else book.deep_body(event.body, event.at)
         if outcome is Outcome.REFUSED:
             outcome = self._plain_body(event, whole)
@@ -253,6 +332,7 @@ class BookLane:
                 if seeding:  # else what was asked for beside it is still on its way
                     self.recovery.failed(event.at)
         else:
+            self._wide = not seeding
             if seeding:
                 self.recovery.answered()
             self.settle()
@@ -262,7 +342,7 @@ class BookLane:
     def _plain_body(self, event: RestReplied, whole: bool) -> Outcome:
         """A body the scanner refused, read the slow way; REFUSED when that cannot read it either."""
         self.body_fallbacks += 1
-        policy = self._venue.book
+        policy = self._policy
         grammar = policy.snapshot_grammar if whole else policy.deep_grammar
         assert grammar is not None  # the book was made with it, or the scanner would have raised
         book = self.book
@@ -274,36 +354,3 @@ class BookLane:
             return Outcome.REFUSED
         read = book.snapshot if whole else book.deep
         return read(SCRATCH_HEADER, SCRATCH_LEVELS, event.at)
-
-
-def worth_of(instrument: Instrument, scale: Scale) -> Worth:
-    """The units of an instrument on a grid."""
-    return Worth(
-        scale=scale,
-        inverse=instrument.contract_type == "inverse",
-        contract_size=instrument.contract_size,
-        unit_multiplier=instrument.unit_multiplier,
-    )
-
-
-def finer_scale(scale: Scale, levels: Sequence[tuple[str, str]]) -> Scale | None:
-    """The coarsest scale that holds `scale` and every (price, size); None where no grid can, or one of them is no decimal."""
-    if not all(len(text) <= _LONGEST and _DECIMAL.fullmatch(text) for level in levels for text in level):
-        return None
-    try:
-        return Scale(
-            price=_finer(scale.price, [level[0] for level in levels]),
-            size=_finer(scale.size, [level[1] for level in levels]),
-        )
-    except ValueError:  # more digits than a grid has
-        return None
-
-
-def _finer(grid: Grid, texts: Sequence[str]) -> Grid:
-    """The coarsest grid that holds `grid` and every value. Raises ValueError."""
-    values = [Decimal(text) for text in texts]
-    decimals = max(grid.decimals, *(-int(value.normalize().as_tuple().exponent) for value in values), 0)
-    units = int(grid.step.scaleb(decimals))
-    for value in values:
-        units = math.gcd(units, int(value.scaleb(decimals)))
-    return Grid.from_step(Decimal(units).scaleb(-decimals))

@@ -6,6 +6,7 @@ Sizes and prices of cold facts are `Decimal` (they come as text); the hot channe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -28,6 +29,9 @@ ContractType = Literal["spot", "linear", "inverse"]
 Position = Literal["long", "short"]
 PriceKind = Literal["fill", "average", "bankruptcy", "order", "mark"]
 Coverage = Literal["complete", "sampled", "inferred", "none"]
+# liquidation: a forced order in the market. deleveraging: the position was closed against a profitable one (ADL). takeover: it was
+# handed to the venue's fund, a liquidity provider or a vault, outside the book.
+LiquidationKind = Literal["liquidation", "deleveraging", "takeover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,11 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Liquidation:
-    """One liquidation print. `position` is the side of the position that was closed, whatever the venue's field means."""
+    """One liquidation print. `position` is the side of the position that was closed, whatever the venue's field means.
+
+    price: of kind `mark` where the venue told none: what it tells in its place (the position's entry) until whoever counts the
+        print puts the market's mark price there.
+    """
 
     symbol: str
     position: Position
@@ -68,6 +76,40 @@ class Liquidation:
     price_kind: PriceKind
     venue_time: int  # ns
     coverage: Coverage
+    kind: LiquidationKind = "liquidation"
+    identifier: str = ""  # the venue's, of what it may tell several times: only the first print of it counts
+
+
+@dataclass(frozen=True, slots=True)
+class MarginTier:
+    """Up to `cap` of position size (None: no end) this maintenance margin ratio holds. Ratios are fractions.
+
+    deduction: what is taken off size * ratio so that the margin is continuous over the tiers (quote currency; Binance `cum`);
+        None: the venue gives none.
+    """
+
+    floor: Decimal
+    cap: Decimal | None
+    maintenance_ratio: Decimal
+    max_leverage: Decimal | None = None
+    deduction: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginTiers:
+    """The margin tiers of one market, lowest first.
+
+    unit: what `floor` and `cap` are counted in: notional in the quote currency, base coins, or contracts.
+    whole: the whole position takes the ratio of its own tier (OKX); otherwise each slice takes its tier's, as deductions say.
+    documented: None: read from the venue; else the date of the documentation these defaults are from.
+    """
+
+    symbol: str
+    tiers: tuple[MarginTier, ...]
+    unit: Literal["quote", "base", "contracts"]
+    whole: bool
+    venue_time: int
+    documented: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +159,36 @@ class InstrumentChanged:
 
 @dataclass(frozen=True, slots=True)
 class VenueNotice:
-    """Maintenance or shutdown announced by the venue."""
+    """Maintenance or shutdown announced by the venue. `key`: what stays the same when the venue says something new of it (its own
+    id); empty: the text. `symbol`: the one market it is about; of no interest where that market is not watched. Empty: the venue.
+    """
 
     text: str
     disruptive: bool
     begins: int | None
     ends: int | None
     venue_time: int
+    key: str = ""
+    symbol: str = ""
+    # While it stands no orders are matched (of the markets it is about): their books are no market.
+    halts: bool = False
+    put_off: bool = False  # the venue puts it off as long as all is well: people are told of it once it has begun
+    family: str = ""  # in place of `symbol`: how the symbols of the markets it is about begin
+
+    def concerns(self, symbol: str) -> bool:
+        return symbol == self.symbol if self.symbol else symbol.startswith(self.family)
 
 
-Fact = Liquidation | MarkPrice | IndexPrice | Funding | OpenInterest | InstrumentChanged | VenueNotice
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """`rows` of a frame or reply were refused, the first for this `reason`; the facts beside this one are of the others.
+
+    No fact about a market: whoever takes facts counts the frame as refused and goes on.
+    """
+
+    reason: str
+    rows: int
+
+
+Told = Liquidation | MarginTiers | MarkPrice | IndexPrice | Funding | OpenInterest | InstrumentChanged | VenueNotice
+Fact = Told | Unread

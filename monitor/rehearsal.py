@@ -17,10 +17,11 @@ from monitor.facts import Instrument
 from monitor.hub import Hub
 from monitor.service.wiring import hub_options
 from monitor.simulator.protocols.base import Front, Session
+from monitor.simulator.protocols.registry import PROTOCOLS
+from monitor.simulator.protocols.registry import USUAL as SIMULATED
 from monitor.simulator.scenario_source import ScenarioSource
 from monitor.simulator.scenarios import scenario
-from monitor.simulator.service import FRONTS, SimulatedVenues
-from monitor.simulator.specs import VENUES as SIMULATED
+from monitor.simulator.service import SimulatedVenues
 from monitor.venues.base import RestRequest, Venue
 from monitor.venues.registry import VENUES
 from monitor.views import ServiceView
@@ -55,7 +56,7 @@ class _Stage:
         self.frames = 0
         self.source = ScenarioSource(scenario("calm"), seed=1, epoch_ns=EPOCH, venues=SIMULATED)
         self.hub = Hub(hub_options(settings), AlertEngine(settings.alerts, settings.instance.name), _Nowhere())
-        self.fronts: dict[str, Front] = {name: FRONTS[name](self._knower(name)) for name in SIMULATED}
+        self.fronts: dict[str, Front] = {name: PROTOCOLS[name].front(self._knower(name)) for name in SIMULATED}
         self.sessions: dict[str, list[Session]] = {name: [] for name in SIMULATED}
 
     def _knower(self, venue: str) -> Callable[[str], bool]:
@@ -75,10 +76,12 @@ class _Stage:
         for index, plan in enumerate(venue.connections(listed)):
             address = urlsplit(plan.url)
             session = self.fronts[venue.name].open(address.path, dict(parse_qsl(address.query)), index, self.now)
-            if session is None:
+            if not isinstance(session, Session):
                 raise VenueError(f"the simulated {venue.title} has no {address.path}")
             self.sessions[venue.name].append(session)
             self.run(self.hub.on_event(Connected(self.now, venue.name, index, plan)))
+            for text in self.fronts[venue.name].welcome(session):
+                self._deliver(venue.name, session, text.encode())
 
     def run(self, commands: Sequence[Command]) -> None:
         for command in commands:
@@ -106,6 +109,8 @@ class _Stage:
 
     def _deliver(self, venue: str, session: Session, data: bytes) -> None:
         self.frames += 1
+        if self.fronts[venue].numbers:
+            data = self.fronts[venue].number(session, data)
         self.run(self.hub.on_frame(venue, session.number, data, self.now))
 
     def step(self) -> None:

@@ -22,13 +22,13 @@ from engines.flow.tally import (
 )
 from engines.wire.errors import WireError
 from engines.wire.json_text import parse, require
-from engines.wire.layout import MAX_TRADES, TRADE_SIZE, TRADE_TIME
+from engines.wire.layout import MAX_TRADES, TRADE_ID, TRADE_KEPT, TRADE_SIZE, TRADE_TIME
 from engines.wire.plain import plain_trades
 from engines.wire.scale import Scale
 from engines.wire.trade_scan import compile_trade_grammar, scan_trades
-from monitor.book_lane import finer_scale, worth_of
 from monitor.errors import FrameError
 from monitor.facts import Channel, Instrument
+from monitor.grids import finer_scale, worth_of
 from monitor.venues.base import Topic
 
 SCRATCH: Final[NDArray[np.int64]] = np.zeros((MAX_TRADES, TRADE_SIZE), np.int64)
@@ -42,6 +42,7 @@ class TradeTally:
         self.count = {"buy": 0, "sell": 0}
         self.volume_usd = {"buy": 0.0, "sell": 0.0}
         self.last_id = 0
+        self.last_time = 0  # of the newest trade, where the venue repeats old ones
         self.meter: WithdrawalMeter | None = (
             None  # of the market's book, where somebody wants to know who removed the bids
         )
@@ -50,7 +51,7 @@ class TradeTally:
         """Count a frame's trades, whose units `worth` tells. While two connections carry the market, ids tell what was already counted."""
         sums = self._frame
         sums[:] = 0.0
-        self.last_id = tally_trades(trades, count, self.last_id if overlapping else 0, sums)
+        self.last_id = max(self.last_id, tally_trades(trades, count, self.last_id if overlapping else 0, sums))
         buys, sells = int(sums[BUY_COUNT]), int(sums[SELL_COUNT])
         self.count["buy"] += buys
         self.count["sell"] += sells
@@ -60,6 +61,21 @@ class TradeTally:
             self.volume_usd["buy"] += _usd(worth, float(sums[BUY_LOTS]), float(sums[BUY_VALUE]), fx)
         if sells:
             self.volume_usd["sell"] += _usd(worth, float(sums[SELL_LOTS]), float(sums[SELL_VALUE]), fx)
+
+    def drop_past(self, trades: NDArray[np.int64], count: int, overlapping: bool) -> None:
+        """Take out what is not newer than what was counted, of a venue that begins a subscription with old trades unmarked.
+
+        Trades of one moment may come in several frames: only a frame that reaches back repeats anything. While two connections
+        carry the market, every moment comes twice.
+        """
+        times, ids, kept = (trades[:count, column] for column in (TRADE_TIME, TRADE_ID, TRADE_KEPT))
+        if self.last_time == 0:
+            kept[:] = 0
+        elif overlapping or times.min() < self.last_time:
+            kept[times <= self.last_time] = 0
+        else:  # a frame of nothing but the last counted moment may be the repetition: ids tell, where there are any
+            kept[(times == self.last_time) & (ids != 0) & (ids <= self.last_id)] = 0
+        self.last_time = max(self.last_time, int(times.max()))
 
 
 def _usd(worth: Worth, lots: float, lot_ticks: float, fx: float) -> float:
@@ -76,6 +92,7 @@ class TradeLane:
         self._grammar = topic.trades
         self._tally = tally
         self.fallbacks: Counter[Channel] = Counter()  # frames the scanner refused; the hub puts its connection's here
+        self._repeats_past = topic.repeats_past
         self._shared = False
         self._overlapping = False
         self.regrid(instrument, scale)
@@ -107,6 +124,8 @@ class TradeLane:
             except WireError as error:
                 raise FrameError(f"trades of {self._symbol}: {error}") from None
         tally = self._tally
+        if self._repeats_past and count:
+            tally.drop_past(SCRATCH, count, self._overlapping)
         if tally.meter is not None and worth is self._worth and not self._overlapping:
             tally.meter.sold(SCRATCH, count)
         seen = tally.last_id
@@ -126,7 +145,10 @@ class TradeLane:
         found: Any = require(root, self._grammar.rows)
         rows = [found] if self._grammar.single else found
         texts = [(require(row, self._grammar.price), require(row, self._grammar.size)) for row in rows]
-        levels = [level for level in texts if isinstance(level[0], str) and isinstance(level[1], str)]
+        # The sign of a size says who was the taker, and nothing about the grid.
+        levels = [
+            (price, size.removeprefix("-")) for price, size in texts if isinstance(price, str) and isinstance(size, str)
+        ]
         scale = finer_scale(self._scale, levels)
         if scale is None:
             raise WireError("number", "trades", "a price or size fits no grid")

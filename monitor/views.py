@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from monitor.facts import MarginTiers
+
 Basis = Literal["live", "snapshot", "floor"]
 Side = Literal["bid", "ask"]
 Regime = Literal["normal", "watch", "stressed", "cascade", "recovery"]
@@ -23,6 +25,25 @@ class DepthFigure(NamedTuple):
     usd: float
     base: float
     basis: Basis
+
+
+class LayerView(NamedTuple):
+    """A coarse stream of a market, which feeds its depth beyond the reach of the book (basis `snapshot`)."""
+
+    significant_figures: int
+    reason: str  # why it is left out, "" when it counts
+    last_update: int | None
+    reach_ratio: Mapping[Side, float | None]
+    resyncs: Mapping[str, int]
+
+
+class Closings(NamedTuple):
+    """Positions that were closed by force outside the market, since start: they are no liquidation orders."""
+
+    kind: str  # deleveraging, takeover
+    position: str
+    prints: int
+    usd: float | None  # None: the worth of one of them is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,12 @@ class MarketView:
     resyncs: Mapping[str, int]  # by reason
     silent: Mapping[str, bool]  # by channel
     liquidations_heard: bool = True  # a connection stands on which its liquidations would come
+    # How far its `snapshot` figures go: of a deep snapshot or of coarse streams. May be less than `reach_ratio`.
+    snapshot_reach_ratio: Mapping[Side, float | None] = field(default_factory=dict)
+    cadence_seconds: float | None = None  # of a book of snapshots alone; None: it is kept up change by change
+    margin_tiers: MarginTiers | None = None
+    closings: tuple[Closings, ...] = ()
+    layers: tuple[LayerView, ...] = ()
 
 
 class AssetDepth(NamedTuple):
@@ -105,6 +132,16 @@ class ConnectionView:
     name: str = ""  # of its plan: what a reconnected socket has in common with the lost one
 
 
+class NoticeView(NamedTuple):
+    """What a venue announced, until it is over."""
+
+    text: str
+    begins: int | None  # None: at once, or the venue does not say
+    ends: int | None  # None: until the venue says otherwise
+    disruptive: bool  # books, trades or trading suffer: a fault once it has begun
+    symbol: str  # the one market it is about, or how the symbols of those it is about begin; "": the venue
+
+
 @dataclass(frozen=True, slots=True)
 class VenueView:
     venue: str
@@ -117,6 +154,7 @@ class VenueView:
     channels: Mapping[str, Mapping[str, int]]  # channel -> messages, bytes, parse_errors, fallback_frames
     refused: tuple[tuple[str, str], ...]  # (symbol, reason) of refused markets
     faults: tuple[str, ...]
+    notices: tuple[NoticeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

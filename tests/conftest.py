@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
+
+# A deadline is a timed test: it fails when the machine is busy.
+settings.register_profile("undertow", deadline=None)
+settings.load_profile("undertow")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engines.wire.layout import ASK_COUNT, BID_COUNT, FIRST_ID, LAST_ID, PREVIOUS_ID
+from engines.wire.layout import ASK_COUNT, BID_COUNT, CROSS_ID, FIRST_ID, LAST_ID, PREVIOUS_ID
 
 # A busy BTC book sends about 80 KB/s in 20 frames/s: a minute fits, which is longer than any REST queue should take.
 MAX_FRAMES: Final = 4_096
@@ -31,13 +31,14 @@ class Kept:
     data: bytes | None
     header: npt.NDArray[np.int64] | None = None
     levels: npt.NDArray[np.int64] | None = None
+    cross: int = 0  # an id comparable between streams and snapshots, 0 where the venue has none
 
     @classmethod
     def of(cls, at: int, header: npt.NDArray[np.int64], levels: npt.NDArray[np.int64], data: bytes | None) -> Kept:
         first, last, previous = int(header[FIRST_ID]), int(header[LAST_ID]), int(header[PREVIOUS_ID])
         if data is not None:
-            return cls(at, first, last, previous, data)
-        return cls(at, first, last, previous, None, header.copy(), packed(header, levels))
+            return cls(at, first, last, previous, data, cross=int(header[CROSS_ID]))
+        return cls(at, first, last, previous, None, header.copy(), packed(header, levels), int(header[CROSS_ID]))
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""Lowest and highest set bit of a 64-bit word held in an int64 (bit 63 is the sign)."""
+"""Bits of a 64-bit word held in an int64 (bit 63 is the sign), and arithmetic modulo 2^64."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def spot(index: int) -> int:
 @overload(spot)
 def _spot(index):  # type: ignore[no-untyped-def]
     return lambda index: np.uint64(index)  # noqa: PLW0108
+
+
+def with_product(total: int, left: int, right: int) -> int:
+    """`total + left * right` modulo 2^64, as an int64."""
+    return ((int(total) + int(left) * int(right) + (1 << 63)) & _WORD) - (1 << 63)
+
+
+@overload(with_product)
+def _with_product(total, left, right):  # type: ignore[no-untyped-def]
+    return lambda total, left, right: total + left * right

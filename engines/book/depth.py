@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import nan
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from engines.book.bands import BASES, BandReport, BandSet, Basis, Side
+from engines.book.bands import BASES, BandSet, Basis, Side
 from engines.book.ladder import verified_edge
 from engines.book.memory import BEST
 from engines.book.sequence import LIVE as IN_SYNC
@@ -27,8 +26,8 @@ from engines.book.sums import (
     SUM_LIMIT,
     lots_over_tick,
     measure_around,
+    walked_sums,
 )
-from engines.book.worth import Worth
 from engines.kernel import F64, F64_2, I64, I64_1, I64_3, READ_I64_1, borrowing_kernel
 from engines.wire.layout import ASK, BID
 
@@ -44,7 +43,6 @@ FIGURES: Final = 3
 # What `depth_figures` returns.
 DONE: Final = 0
 UNREADABLE: Final = 1
-TOO_WIDE: Final = 2  # a sum does not fit int64: the caller sums level by level
 
 
 @borrowing_kernel(I64(I64_1))
@@ -81,7 +79,7 @@ def depth_figures(
         lot_unit ... inverse: `Worth`. fx: USD per unit of the quote currency.
 
     Returns:
-        DONE, UNREADABLE (nothing was written) or TOO_WIDE.
+        DONE, or UNREADABLE: nothing was written.
     """
     if readable(block) == 0:
         return UNREADABLE
@@ -98,24 +96,35 @@ def depth_figures(
                 out[row, BASE] = np.nan
                 out[row, USD] = np.nan
                 continue
-            lots = sums[side, band, LOTS_SUM]
-            if lots < 0:
-                return TOO_WIDE
+            edge = sums[side, band, EDGE]
+            best = block[BEST + side]
+            beyond = known - 1 if side == BID else known + 1
+            held = sums[side, band, LOTS_SUM]
+            lots = float(held)
+            lot_ticks = 0.0
+            if held < 0:
+                if basis == SNAPSHOT:
+                    lots, lot_ticks = walked_sums(block, side, best, known)
+                    more_lots, more = walked_sums(deep, side, beyond, edge)
+                    lots += more_lots
+                    lot_ticks += more
+                else:
+                    lots, lot_ticks = walked_sums(block, side, best, edge)
+            elif held > limit:
+                lot_ticks = float(sums[side, band, OFFSET_SUM]) + float(reference) * lots
+            else:
+                lot_ticks = float(sums[side, band, OFFSET_SUM] + reference * held)
             if inverse:
-                edge = sums[side, band, EDGE]
-                best = block[BEST + side]
                 if basis == SNAPSHOT:
                     per_tick = lots_over_tick(block, side, best, known)
-                    per_tick += lots_over_tick(deep, side, known - 1 if side == BID else known + 1, edge)
+                    per_tick += lots_over_tick(deep, side, beyond, edge)
                 else:
                     per_tick = lots_over_tick(block, side, best, edge)
                 out[row, BASE] = per_tick * lot_unit / tick_unit * multiplier
                 out[row, USD] = lots * lot_unit * fx
                 continue
-            if lots > limit:
-                return TOO_WIDE
             out[row, BASE] = lots * lot_unit * multiplier
-            out[row, USD] = (sums[side, band, OFFSET_SUM] + reference * lots) * lot_tick_unit * fx
+            out[row, USD] = lot_ticks * lot_tick_unit * fx
     return DONE
 
 
@@ -137,14 +146,3 @@ class Depth:
             basis = BASES[int(kind)]
             if basis is not None:
                 yield side, band, usd, base, basis
-
-
-def from_report(report: BandReport, bands: BandSet, worth: Worth, fx: float) -> Depth:
-    """The same from exact sums of any size."""
-    rows = [
-        (nan, nan, NONE)
-        if figure.published is None
-        else (worth.base(figure.published), worth.usd(figure.published, fx), BASES.index(figure.basis))
-        for figure in (*report.bid, *report.ask)
-    ]
-    return Depth(bands, np.array(rows, np.float64))

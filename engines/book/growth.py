@@ -7,11 +7,11 @@ import numpy as np
 from engines.book.ladder import NO_ROOM, copy_levels
 from engines.book.memory import (
     BEYOND,
-    BEYOND_SEEDED,
     CAPACITY,
     FIRST_CAPACITY,
     FOREVER,
     KNOWN_TOP,
+    LAST_SETTING,
     LEVEL_ROOM,
     MAX_CAPACITY,
     REGION_SHIFT,
@@ -59,7 +59,7 @@ def with_range(block: Block, regions: int) -> Block:
     known_top = int(block[KNOWN_TOP]) if block[BEYOND] > 0 else (regions << REGION_SHIFT) - 1
     wider[:CAPACITY] = block[:CAPACITY]  # the sequence state
     wider[BEYOND : BEYOND + 2] = block[BEYOND : BEYOND + 2]
-    wider[VERIFIED_LOW : BEYOND_SEEDED + 1] = block[VERIFIED_LOW : BEYOND_SEEDED + 1]
+    wider[VERIFIED_LOW : LAST_SETTING + 1] = block[VERIFIED_LOW : LAST_SETTING + 1]
     wider[KNOWN_TOP] = min(known_top, (regions << REGION_SHIFT) - 1)
     for side in (BID, ASK):
         wider = copy_into(wider, block, side, 0, FOREVER)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.book.ladder import NO_ROOM, apply_levels, clear, erase, trim
+from engines.book.mechanisms import step
 from engines.book.memory import (
     BEST,
     BEYOND,
@@ -23,16 +24,31 @@ from engines.book.memory import (
     RANGE_LEAST,
     REGION_SHIFT,
     REGIONS,
+    UNCROSSES,
     UPDATES,
     VERIFIED_HIGH,
     VERIFIED_LOW,
+    WAS_FULL,
     WINDOW,
     WINDOW_EXCEEDED,
 )
-from engines.book.sequence import REPLACE, lose, seed, step
+from engines.book.sequence import REPLACE, lose, seed
 from engines.kernel import FRAME, I64, I64_1, I64_3, READ_I64_1, borrowing_kernel
 from engines.wire.book_scan import scan_book
-from engines.wire.layout import ASK, ASK_COUNT, BID, BID_COUNT, HEADER_SIZE, LAST_ID, LOTS, MAX_LEVELS, OK, TICK
+from engines.wire.layout import (
+    ASK,
+    ASK_COUNT,
+    BID,
+    BID_COUNT,
+    HEADER_SIZE,
+    KEPT_LEVELS,
+    LAST_ID,
+    LOTS,
+    MAX_LEVELS,
+    OK,
+    PRESENT,
+    TICK,
+)
 
 Ints = npt.NDArray[np.int64]
 Frame = npt.NDArray[np.uint8]
@@ -85,11 +101,22 @@ def settle(block: Ints, action: int, oversized: int, at: int) -> int:
         lose(block)
         return OVERSIZED_CODE
     window = block[WINDOW]
-    if window > 0 and (block[COUNT] > window or block[COUNT + 1] > window):
-        block[WINDOW_EXCEEDED] += 1
-        trim(block)
+    if window > 0:
+        if block[COUNT] > window or block[COUNT + 1] > window:
+            block[WINDOW_EXCEEDED] += 1
+            trim(block)
+        for side in range(2):
+            if block[COUNT + side] >= window:
+                block[WAS_FULL + side] = 1
+            elif action == REPLACE:
+                block[WAS_FULL + side] = 0
     bid, ask = block[BEST], block[BEST + 1]
-    if bid >= ask >= 0:
+    if bid >= ask >= 0 and block[CARRIED] > 0:
+        # What was kept over a gap beyond the new snapshot may be gone since; what the stream says now is true.
+        erase(block, ASK, max(block[VERIFIED_HIGH] + 1, ask), bid)
+        erase(block, BID, ask, min(block[VERIFIED_LOW] - 1, bid))
+        bid, ask = block[BEST], block[BEST + 1]
+    if bid >= ask >= 0 and block[UNCROSSES] == 0:
         block[CROSSED] += 1
         lose(block)
         return CROSSED_CODE
@@ -113,6 +140,8 @@ def store(block: Ints, header: Ints, levels: Ints, action: int, at: int) -> int:
         block[VERIFIED_LOW] = 0
         block[VERIFIED_HIGH] = FOREVER
         block[CARRIED] = 0
+        if (header[PRESENT] >> KEPT_LEVELS) & 1 and header[KEPT_LEVELS] > 0:
+            block[WINDOW] = header[KEPT_LEVELS]
     if apply_levels(block, header, levels) == NO_ROOM:
         return WANTS_ROOM + action
     return settle(block, action, oversized, at)

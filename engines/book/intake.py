@@ -1,4 +1,4 @@
-"""Frames of the stream into the book: sequence, growth, keeping what has to wait, losing and finding sync."""
+"""Frames of the stream into the book: sequence, growth, what is checked after each, keeping what has to wait."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from engines.book.backlog import Backlog, Kept
-from engines.book.growth import BookTooLarge, with_range, with_room
+from engines.book.backlog import Kept
+from engines.book.checksum import BookChecksum
+from engines.book.forms import Forms
+from engines.book.growth import BookTooLarge, with_room
 from engines.book.hot import (
     CROSSED_CODE,
     OVERSIZED_CODE,
@@ -25,63 +26,62 @@ from engines.book.hot import (
 )
 from engines.book.memory import (
     BEST,
-    CARRIED,
-    COUNT,
     CROSSED,
-    LAST_AT,
     MAX_REGIONS,
     OVERSIZED,
     RANGE_FACTOR,
     REGION_SHIFT,
+    UNCROSSES,
     UPDATES,
     WINDOW_EXCEEDED,
     new_block,
 )
 from engines.book.outcome import Outcome
-from engines.book.reader import SECOND, BookReader, Reason
+from engines.book.reader import SECOND
 from engines.book.sequence import (
     BUFFER,
     DROPPED,
-    EMPTY,
     EPOCH,
     GAP,
     GAPS,
+    KEEPALIVE,
     LAST,
     REBUFFER,
     REPLACE,
     RESETS,
-    STATUS,
     TOO_OLD,
     lose,
     start,
 )
+from engines.book.sync import Array, BookSync
+from engines.book.uncross import Uncrosser
 from engines.book.worth import Worth
-from engines.wire.book_scan import compile_book_grammar
-from engines.wire.grammar import BookGrammar, SequenceRule
-from engines.wire.layout import LAST_ID, OK
+from engines.wire.grammar import BookGrammar, Checksum, Crossing, SequenceRule
+from engines.wire.layout import CHECKSUM, LAST_ID, OK, PRESENT
 from engines.wire.scale import Scale
 
 FLOOR_SETTLE: Final = 1_800 * SECOND  # contract: engine.floor_settle
 CARRY: Final = 60 * SECOND  # contract: after a gap of under 60 s outer levels are kept as floor
 
-Array = npt.NDArray[np.int64]
-
 _DONE: Final = (Outcome.APPLIED, Outcome.RESET, Outcome.REPLACED, Outcome.KEEPALIVE, Outcome.IGNORED)  # by Action
 
 
-class BookIntake(BookReader, ABC):
+class BookIntake(BookSync, ABC):
     """The part of `LiveBook` that takes the stream.
 
     Args:
         scale: the market's grids.
         market: the name frames must carry where the grammar says so.
-        grammar: of the stream's frames; snapshot_grammar, deep_grammar: of the REST bodies.
+        grammar: of the stream's frames, with their alternates; snapshot_grammar, deep_grammar: of the REST bodies.
         rule: the venue's continuity rule.
         changes_at_any_price: the stream reports changes at any price, so levels beyond the snapshot are learned.
         window: levels a side the stream keeps, None = no window.
         snapshot_levels, deep_levels: levels a side asked for over REST: a side with fewer is known completely.
         floor_settle_ns: how long in sync before `floor` figures are published.
         carry_ns: a gap shorter than this keeps the levels outside the next snapshot.
+        checksum: of the book, compared with every frame that carries one, after the frame was applied. The scale must then have
+            the wire's own number of decimals.
+        crossing: what a book that stands crossed after a frame means.
         worth: units of the market (inverse contracts, contract sizes); None: spot.
         scratch: may be shared by all books of a thread.
     """
@@ -101,38 +101,39 @@ class BookIntake(BookReader, ABC):
         deep_levels: int | None = None,
         floor_settle_ns: int = FLOOR_SETTLE,
         carry_ns: int = CARRY,
+        checksum: Checksum = "",
+        crossing: Crossing = "lost",
         worth: Worth | None = None,
         scratch: Scratch | None = None,
     ) -> None:
-        super().__init__(changes_at_any_price, floor_settle_ns)
+        if crossing == "uncross" and window:
+            raise ValueError("a windowed book cannot be uncrossed: a hidden level has not left the window")
+        self._uncrosser = Uncrosser() if crossing == "uncross" else None
+        super().__init__(rule, changes_at_any_price, floor_settle_ns, checked=bool(checksum or self._uncrosser))
         self.market = market
-        self.rule = rule
         self.carry_ns = carry_ns
         self.refusal = OK  # why the scanner refused the last frame or body, a REFUSED_* code
         self._grammar = grammar
         self._body_grammars = (snapshot_grammar, deep_grammar)
+        self._checksum_kind: Checksum = checksum
+        self._checksum: BookChecksum | None = None
         self._window = window or 0
         self._snapshot_levels = snapshot_levels or 0
         self._deep_levels = deep_levels or 0
         self._scratch = scratch or Scratch()
-        self._buffer = Backlog()  # frames waiting for the seed
-        self._journal: Backlog | None = None  # frames since a snapshot was asked for while in sync
-        self._held: tuple[Array, Array] | None = None  # a snapshot ahead of the stream
-        self._joined = False  # the stream links to the seed
-        self._plain = False  # after an applied frame nothing is left to do outside the kernel
-        self._left_at: int | None = None  # last frame before sync was lost, if its levels may be carried
-        self._carrying = False
         self._lay_out(scale, worth)
 
     def _lay_out(self, scale: Scale, worth: Worth | None) -> None:
         self.scale = scale
         self.worth = worth or Worth(scale)
-        self._table = compile_book_grammar(self._grammar, scale, self.market).table
-        self._body_tables = tuple(
-            None if grammar is None else compile_book_grammar(grammar, scale, self.market).table
-            for grammar in self._body_grammars
+        self._forms = Forms(self._grammar, scale, self.market)
+        self._body_forms = tuple(
+            None if grammar is None else Forms(grammar, scale, self.market) for grammar in self._body_grammars
         )
+        if self._checksum_kind:
+            self._checksum = BookChecksum(self._checksum_kind, scale)
         self._block = new_block(1, self._window)
+        self._block[UNCROSSES] = int(self._uncrosser is not None)
         start(self._block, self.rule)
 
     @property
@@ -144,12 +145,16 @@ class BookIntake(BookReader, ABC):
 
     def frame(self, data: bytes, at: int) -> Outcome:
         """One frame as received. REFUSED: parse it the plain way, then call `levels`; the book has not changed."""
-        code = take_frame(np.frombuffer(data, np.uint8), self._table, self._scratch.memory, self._block, at)
+        code = take_frame(np.frombuffer(data, np.uint8), self._forms.table, self._scratch.memory, self._block, at)
         if code == 0 and self._plain:
             return Outcome.APPLIED
-        if code >= REFUSED_CODE:
-            return self._refused(code - REFUSED_CODE)
-        return self._finish(code, self._scratch.header, self._scratch.levels, data, at)
+        if code < REFUSED_CODE:
+            return self._finish(code, self._scratch.header, self._scratch.levels, data, at)
+        refusal = self._forms.scan_others(data, self._scratch, code - REFUSED_CODE)
+        if refusal != OK:
+            return self._refused(refusal)
+        header, levels = self._scratch.header, self._scratch.levels
+        return self._finish(take_levels(self._block, header, levels, at), header, levels, data, at)
 
     def levels(self, header: Array, levels: Array, at: int) -> Outcome:
         """One frame that the plain path has read: int64[HEADER_SIZE] and int64[2, n, 2]."""
@@ -170,6 +175,10 @@ class BookIntake(BookReader, ABC):
             return self._lost("crossed", Outcome.CROSSED)
         if code == OVERSIZED_CODE:
             return self._lost("oversized", Outcome.OVERSIZED)
+        if self._checked and code <= KEEPALIVE:
+            trouble = self._check(code, header, levels)
+            if trouble is not None:
+                return trouble
         if code > REPLACE:
             return _DONE[code]
         if not self._joined:
@@ -180,6 +189,27 @@ class BookIntake(BookReader, ABC):
         if self._held is not None and self._block[LAST] >= self._held[0][LAST_ID]:
             return self._merge(*self._held, at)
         return _DONE[code]
+
+    def _check(self, code: int, header: Array, levels: Array) -> Outcome | None:
+        """What this book does after every frame: uncross, compare the checksum. None: all is well."""
+        if self._uncrosser is not None and code <= REPLACE:
+            try:
+                self._block = self._uncrosser.settle(self._block, code, header, levels)
+            except BookTooLarge:
+                self._too_large()
+                return self._lost("oversized", Outcome.OVERSIZED)
+            if self._uncrosser.crossed_for_good:
+                self._block[CROSSED] += 1
+                lose(self._block)
+                return self._lost("crossed", Outcome.CROSSED)
+            self._counts["uncrossed"] += self._uncrosser.hidden > 0
+        if self._checksum is not None and header[PRESENT] & (1 << CHECKSUM):
+            if not self._checksum.agrees(self._block, header):
+                self._counts["checksum_mismatch"] += 1
+                lose(self._block)
+                return self._lost("checksum", Outcome.CHECKSUM)
+            self._counts["checksums"] += 1
+        return None
 
     def _stored(self, code: int, header: Array, levels: Array, at: int) -> int:
         """Grows the block as long as the kernel asks for it; quantities are absolute, so storing again is harmless."""
@@ -199,16 +229,6 @@ class BookIntake(BookReader, ABC):
                 return self._too_large()
             code = store(self._block, header, levels, action, at)
         return code
-
-    def _too_large(self) -> int:
-        self._block[OVERSIZED] += 1
-        lose(self._block)
-        return OVERSIZED_CODE
-
-    def _widen(self, regions: int) -> None:
-        if self._block[COUNT] + self._block[COUNT + 1] > 0:
-            self._counts["recentred"] += 1
-        self._block = with_range(self._block, regions)
 
     def _keep(self, code: int, header: Array, levels: Array, data: bytes | None, at: int) -> Outcome:
         """A frame that cannot be applied now: kept for the next seed where the seed comes over REST."""
@@ -232,42 +252,6 @@ class BookIntake(BookReader, ABC):
     def _merge(self, header: Array, levels: Array, at: int) -> Outcome:
         """The snapshot held, now that the stream has reached it."""
 
-    # -- losing and finding sync
-
-    def _join(self, at: int) -> None:
-        """The stream links to the seed: in sync."""
-        self._joined = True
-        if self._synced_at is None or not self._carrying:
-            self._synced_at = at
-        if self._carrying:
-            self._counts["carried"] += int(self._block[CARRIED])
-        self._left_at = None
-        self._lost_reason = ""
-        self._plain = self._journal is None
-        self._seed_reach = min(self.reach("bid") or 0.0, self.reach("ask") or 0.0)
-
-    def _lost(self, reason: Reason, outcome: Outcome) -> Outcome:
-        """Sync is lost; the kernel has moved the state. A fault of content leaves nothing worth carrying."""
-        if reason not in ("gap", "disconnected", "buffer_overflow"):
-            self._left_at = None
-            self._synced_at = None
-        elif self._joined:
-            self._left_at = int(self._block[LAST_AT])
-        self._joined = False
-        self._lost_reason = reason
-        self._buffer.clear()
-        self._close_journal()
-        self._plain = False
-        self.resyncs[reason] = self.resyncs.get(reason, 0) + 1
-        return outcome
-
-    def disconnected(self, at: int) -> None:
-        """The stream's connection is gone; the next one starts a chain of its own."""
-        if self._block[STATUS] == EMPTY and not self._buffer.frames:
-            return
-        lose(self._block)
-        self._lost("disconnected", Outcome.IGNORED)
-
     def regrid(self, scale: Scale, at: int, worth: Worth | None = None) -> None:
         """The venue changed tick or lot size: everything known is in the old units, so the book starts afresh."""
         kept = [EPOCH, UPDATES, CROSSED, WINDOW_EXCEEDED, OVERSIZED, GAPS, DROPPED, RESETS]
@@ -277,13 +261,3 @@ class BookIntake(BookReader, ABC):
         lose(self._block)
         self._deep = None
         self._lost("regrid", Outcome.IGNORED)
-
-    def unreadable_frame(self, at: int) -> Outcome:
-        """A frame of the stream that no path can read may have held changes: what the book says is no longer known."""
-        lose(self._block)
-        return self._lost("unreadable_frame", Outcome.GAP)
-
-    def _close_journal(self) -> None:
-        self._journal = None
-        self._held = None
-        self._plain = self._joined

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engines.book.bits import highest_bit, lowest_bit, spot
+from engines.book.bits import highest_bit, lowest_bit, spot, with_product
 from engines.book.memory import (
     BEST,
     BEYOND,
@@ -44,6 +44,7 @@ from engines.book.memory import (
     TOP,
     VERIFIED_HIGH,
     VERIFIED_LOW,
+    WAS_FULL,
     WINDOW,
 )
 from engines.kernel import I64, I64_1, I64_2, I64_3, borrowing_kernel
@@ -235,7 +236,7 @@ def set_level(block: Ints, side: int, tick: int, lots: int) -> int:
             block[BEYOND] += 1
         return STORED
     offset = tick & (REGION_TICKS - 1)
-    if lots > SAFE_LOTS and lots > (MAX_SUM >> 1) // (offset + 1):
+    if lots > SAFE_LOTS:
         block[OVERSIZED] += 1
         return STORED
     pointers = block[spot(DIRECTORY + side)]
@@ -260,28 +261,30 @@ def set_level(block: Ints, side: int, tick: int, lots: int) -> int:
         leaf = take_node(block, FREE_LEAF, LEAF_SIZE)
         block[spot(node + CHILD + branch)] = leaf
         block[spot(node)] |= ONE << branch
-    slot = tick & LEAF_MASK
-    before = block[spot(leaf + CHILD + slot)]
+    cell = tick & LEAF_MASK
+    before = block[spot(leaf + CHILD + cell)]
     change = lots - before
     if change == 0:
         return STORED
     lot_sum = block[spot(pointers + regions + index)] + change
-    weighted_sum = block[spot(pointers + 2 * regions + index)] + change * offset
-    if lot_sum > MAX_SUM or weighted_sum > MAX_SUM:
+    if lot_sum > MAX_SUM:
         block[OVERSIZED] += 1
         if block[spot(leaf)] == 0:
             drop_leaf(block, side, tick, region, node, leaf)
         return STORED
     block[spot(pointers + regions + index)] = lot_sum
-    block[spot(pointers + 2 * regions + index)] = weighted_sum
+    slot = spot(pointers + 2 * regions + index)
+    block[slot] = with_product(block[slot], change, offset)
     block[spot(region + REGION_LOTS + child)] += change
-    block[spot(region + REGION_WEIGHTED + child)] += change * offset
+    slot = spot(region + REGION_WEIGHTED + child)
+    block[slot] = with_product(block[slot], change, offset)
     block[spot(node + SUPER_LOTS + branch)] += change
-    block[spot(node + SUPER_WEIGHTED + branch)] += change * (tick & (SUPER_TICKS - 1))
-    block[spot(leaf + CHILD + slot)] = lots
+    slot = spot(node + SUPER_WEIGHTED + branch)
+    block[slot] = with_product(block[slot], change, tick & (SUPER_TICKS - 1))
+    block[spot(leaf + CHILD + cell)] = lots
     # Whether a change sets, alters or deletes is a coin toss to the processor: no branch hangs on it.
     present = 1 if lots != 0 else 0
-    bits = (block[spot(leaf)] & ~(ONE << slot)) | (present << slot)
+    bits = (block[spot(leaf)] & ~(ONE << cell)) | (present << cell)
     block[spot(leaf)] = bits
     block[spot(COUNT + side)] += present - (1 if before != 0 else 0)
     if bits == 0:
@@ -394,18 +397,19 @@ def differing(left: Ints, right: Ints, side: int, low: int, high: int) -> int:
 def verified_edge(block: Ints, side: int) -> int:
     """The farthest tick up to which every level of the side is known: 0 or more for bids, at most KNOWN_TOP for asks.
 
-    Windowed streams: the worst level while the window is full; a side with fewer levels is known completely.
+    Windowed streams: the worst level while the window is full; a side with fewer levels is known completely, unless it was full
+    before: what comes after a level that is gone may not have been told yet.
     """
     window = block[WINDOW]
     if side == BID:
         if window == 0:
             return int(block[VERIFIED_LOW])
-        if block[COUNT] < window:
+        if block[COUNT] < window and block[WAS_FULL] == 0:
             return 0
         return find_above(block, BID, 0)
     if window == 0:
         return int(min(block[VERIFIED_HIGH], block[KNOWN_TOP]))
-    if block[COUNT + 1] < window:
+    if block[COUNT + 1] < window and block[WAS_FULL + 1] == 0:
         return int(block[KNOWN_TOP])
     return int(min(find_below(block, ASK, (block[REGIONS] << REGION_SHIFT) - 1), block[KNOWN_TOP]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
 from engines.book.backlog import Backlog, Kept, packed
 from engines.book.growth import BookTooLarge, copy_into, with_range, with_room
@@ -15,13 +15,15 @@ from engines.book.hot import (
     load_snapshot,
     wanted_regions,
 )
-from engines.book.intake import Array, BookIntake
+from engines.book.intake import BookIntake
 from engines.book.ladder import differing, erase, verified_edge
+from engines.book.layers import Layer, join_layers
 from engines.book.memory import FOREVER, REGIONS, VERIFIED_HIGH, VERIFIED_LOW, Block, new_block
 from engines.book.outcome import Outcome
-from engines.book.sequence import EMPTY, LAST, LIVE, REPLACE, STATUS, lose, start
-from engines.wire.book_scan import scan_book
-from engines.wire.layout import ASK, BID, LAST_ID
+from engines.book.reader import DEEP_FRESH_FOR
+from engines.book.sequence import EMPTY, LAST, LIVE, REPLACE, STATUS, is_old, joins, lose, numbered, start
+from engines.book.sync import Array
+from engines.wire.layout import ASK, BID, CROSS_ID, LAST_ID
 
 
 class LiveBook(BookIntake):
@@ -31,19 +33,19 @@ class LiveBook(BookIntake):
 
     def snapshot_body(self, data: bytes, at: int) -> Outcome:
         """`snapshot` from the body of the reply. REFUSED: parse it the plain way, then call `snapshot`."""
-        refused = self._scan(0, data)
+        refused = self._scan_body(0, data)
         return self._refused(refused) if refused else self.snapshot(self._scratch.header, self._scratch.levels, at)
 
     def deep_body(self, data: bytes, at: int) -> Outcome:
         """`deep` from the body of the reply. REFUSED: parse it the plain way, then call `deep`."""
-        refused = self._scan(1, data)
+        refused = self._scan_body(1, data)
         return self._refused(refused) if refused else self.deep(self._scratch.header, self._scratch.levels, at)
 
-    def _scan(self, which: int, data: bytes) -> int:
-        table = self._body_tables[which]
-        if table is None:
+    def _scan_body(self, which: int, data: bytes) -> int:
+        forms = self._body_forms[which]
+        if forms is None:
             raise ValueError("this book was made without a grammar for that body")
-        return int(scan_book(np.frombuffer(data, np.uint8), table, self._scratch.header, self._scratch.levels))
+        return forms.scan(data, self._scratch)
 
     def snapshot_requested(self, at: int) -> None:
         """A REST snapshot is being asked for: from here on frames are kept, so that it can be merged into a live book."""
@@ -62,7 +64,7 @@ class LiveBook(BookIntake):
             return Outcome.IGNORED
         last = int(header[LAST_ID])
         if self._block[STATUS] == LIVE:
-            if self._journal is None:
+            if self._journal is None or last < 0:  # the id of a book that never held anything compares with none
                 return self._unmerged()
             if last > self._block[LAST]:
                 self._held = (header.copy(), packed(header, levels))
@@ -70,13 +72,24 @@ class LiveBook(BookIntake):
             return self._merge(header, levels, at)
         if self._block[STATUS] != EMPTY and last < self._block[LAST]:
             return Outcome.IGNORED
-        first = next((kept for kept in self._buffer.frames if kept.last >= last), None)
-        if first is not None and not (first.first <= last or first.previous == last):
+        first = next((kept for kept in self._buffer.frames if not is_old(self.rule, last, kept.last)), None)
+        if (first is not None and not joins(self.rule, last, first.first, first.previous)) or self._of_another_time(
+            header
+        ):
             self._counts["stale_snapshots"] += 1
             return Outcome.NEED_SNAPSHOT
         return self._seed(header, levels, at)
 
+    def _of_another_time(self, header: Array) -> bool:
+        """A snapshot whose ids lie among those of the frames kept and which is not of their sequence: from before a restart."""
+        cross, last = int(header[CROSS_ID]), int(header[LAST_ID])
+        kept = self._buffer.frames
+        if cross == 0 or not kept or kept[0].cross == 0:
+            return False
+        return cross < kept[0].cross or any(frame.last == last and frame.cross != cross for frame in kept)
+
     def _seed(self, header: Array, levels: Array, at: int) -> Outcome:
+        last = int(header[LAST_ID])  # the scratch it lies in is written over by the frames kept
         self._carrying = self._changes_at_any_price and self._left_at is not None and at - self._left_at < self.carry_ns
         try:
             self._block, code = self._loaded(
@@ -90,6 +103,8 @@ class LiveBook(BookIntake):
             return self._lost("oversized", Outcome.OVERSIZED)
         trouble: Outcome | None = None
         for kept in self._buffer.take():
+            if kept.last == self.rule.restart_id and is_old(self.rule, last, kept.last):
+                continue  # the restart after which this snapshot was made: no news of another one
             outcome = self._again(kept)
             if outcome.needs_recovery:
                 trouble = outcome
@@ -191,14 +206,16 @@ class LiveBook(BookIntake):
             and self.scale == older.scale
             and (self._deep is None or self._deep_at < older._deep_at)
         ):
-            self._deep, self._deep_at = older._deep, older._deep_at
+            self._deep, self._deep_at, self._deep_until = older._deep, older._deep_at, older._deep_until
+            self._layered = older._layered
         if not (self._changes_at_any_price and self._joined and older._joined and self.scale == older.scale):
             return Outcome.IGNORED
         low, high = verified_edge(ours, BID), verified_edge(ours, ASK)
+        same = numbered(self.rule) and theirs[LAST] == ours[LAST]
         try:
             if theirs[REGIONS] > ours[REGIONS]:
                 self._widen(int(theirs[REGIONS]))
-            if theirs[LAST] == ours[LAST]:
+            if same:
                 # What this book carried over a gap of its own may be gone: where the other one knows every level, only those stand.
                 erase(self._block, BID, verified_edge(theirs, BID), low - 1)
                 erase(self._block, ASK, high + 1, verified_edge(theirs, ASK))
@@ -209,7 +226,7 @@ class LiveBook(BookIntake):
             self._too_large()
             return self._lost("oversized", Outcome.OVERSIZED)
         self._counts["carried"] += sum(self.level_counts) - before
-        if theirs[LAST] == ours[LAST]:
+        if same:
             self._verify_also(theirs)
         if older._synced_at is not None:
             self._synced_at = older._synced_at
@@ -225,5 +242,53 @@ class LiveBook(BookIntake):
             return Outcome.IGNORED
         if code != REPLACE:
             return Outcome.IGNORED
-        self._deep, self._deep_at = block, at
+        self._deep, self._deep_at, self._deep_until = block, at, at + DEEP_FRESH_FOR
+        self._layered = False
         return Outcome.REPLACED
+
+    def set_layers(self, layers: Sequence[Layer], at: int) -> Outcome:
+        """What coarser books of the market say beyond this one's reach counts from now on, like a deep snapshot (basis `snapshot`).
+
+        To be called once a second. A layer that cannot be read, lies on another grid or is older than it may be is left out. The
+        figures are as old as the oldest layer used, and count until the first of them is too old; of layers without an age, for 60 s.
+
+        Returns:
+            REPLACED, or IGNORED where this book or every layer is unreadable: what was known before counts for its time.
+        """
+        used = [
+            layer
+            for layer in sorted(layers, key=lambda layer: -layer.significant_figures)
+            if layer.book.readable and layer.book.scale == self.scale and _is_fresh(layer, at)
+        ]
+        if not used or not self.readable:
+            return Outcome.IGNORED
+        try:
+            self._coarse = join_layers(
+                self._block,
+                [(layer.book._block, layer.significant_figures) for layer in used],
+                self.scale.price.multiple,
+                self._coarse,
+            )
+        except BookTooLarge:
+            self._coarse = None
+        if self._coarse is None:
+            return Outcome.IGNORED
+        self._deep = self._coarse
+        self._layered = True
+        self._deep_at = min(layer.book.last_update or at for layer in used)
+        self._deep_until = min(
+            at + DEEP_FRESH_FOR if layer.fresh_ns is None else (layer.book.last_update or at) + layer.fresh_ns
+            for layer in used
+        )
+        return Outcome.REPLACED
+
+    def drop_layers(self) -> None:
+        """No layer holds any more: what they said counts no longer."""
+        if self._layered:
+            self._deep = None
+            self._layered = False
+
+
+def _is_fresh(layer: Layer, at: int) -> bool:
+    last = layer.book.last_update
+    return last is not None and last <= at and (layer.fresh_ns is None or at - last <= layer.fresh_ns)

@@ -7,6 +7,9 @@ is a copy into a longer array.
 
 Every parent keeps for each child the sum of lots and the sum of lots * (tick - first tick of the parent), side by side, so
 that a band is a handful of short runs over neighbouring numbers. Leaves of 16 ticks keep sparse, fine-tick books small.
+
+Weighted sums are kept modulo 2^64: cheap coins in lots of 1e-8 pass it. They are read only where the lots they weigh are so few
+that the true sum fits (`engines.book.sums.depth_to`), and there the remainder is the sum.
 """
 
 from __future__ import annotations
@@ -40,6 +43,9 @@ LAST_AT: Final = 36  # time of the last frame applied
 WINDOW_EXCEEDED: Final = 37  # frames after which a side held more levels than the window
 CARRIED: Final = 38  # levels outside the last seed that were kept
 BEYOND_SEEDED: Final = 39  # BEYOND when the seed had been stored
+UNCROSSES: Final = 40  # 1 = a crossed book is uncrossed by the caller; it is no fault
+WAS_FULL: Final = 42  # + side: 1 = the window has been full since the seed
+LAST_SETTING: Final = 43
 HEADER: Final = 64
 
 LEAF_SHIFT: Final = 4
@@ -63,8 +69,8 @@ REGION_SIZE: Final = REGION_WEIGHTED + REGION_FAN
 LEVEL_ROOM: Final = LEAF_SIZE + SUPER_SIZE + REGION_SIZE  # the most one new level can need
 
 FOREVER: Final = 1 << 62  # a tick no ladder reaches: "no upper bound"
-MAX_SUM: Final = 1 << 62  # of one region; a further level of at most MAX_SUM / 2 still fits int64
-SAFE_LOTS: Final = 1 << (61 - REGION_SHIFT)  # at or below, lots * offset <= MAX_SUM / 2 without a look
+MAX_SUM: Final = 1 << 62  # lots of one region; a further level of SAFE_LOTS still fits int64
+SAFE_LOTS: Final = 1 << 60  # of one level; 1.1e10 coins at the finest lot of any venue (1e-8)
 
 # The ladder reaches RANGE_FACTOR times the best ask when it is laid out, and is laid out again when the price has moved so
 # far that it reaches less than RANGE_LEAST times: every band up to 100% always lies inside.

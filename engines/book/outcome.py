@@ -23,6 +23,7 @@ class Outcome(IntEnum):
     MERGED = 12  # a snapshot taken while live agreed and widened the verified reach
     HELD = 13  # a snapshot ahead of the stream waits for it
     REFUSED = 14  # the scanner refused the frame: the plain path decides, then `levels`
+    CHECKSUM = 15  # the venue's checksum differs from the book's: unreadable
 
     @property
     def needs_recovery(self) -> bool:
@@ -43,6 +44,7 @@ _RECOVERY = frozenset(
         Outcome.MISMATCH,
         Outcome.OVERFLOW,
         Outcome.OVERSIZED,
+        Outcome.CHECKSUM,
     )
 )
 _CHANGED = frozenset((Outcome.APPLIED, Outcome.RESET, Outcome.REPLACED, Outcome.MERGED))

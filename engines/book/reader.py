@@ -10,84 +10,31 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.book.around import report_around
-from engines.book.bands import SIDES, BandReport, BandSet, Cost, Reference, Side, Top
-from engines.book.depth import DONE, FIGURES, UNREADABLE, Depth, depth_figures, from_report, readable
+from engines.book.bands import SIDES, BandReport, BandSet, Basis, Cost, Reference, Side, Top
+from engines.book.depth import FIGURES, KIND, UNREADABLE, Depth, depth_figures, readable
 from engines.book.ladder import export_levels, lots_at, verified_edge
 from engines.book.memory import (
     BEST,
-    BEYOND,
     COUNT,
-    CROSSED,
     LAST_AT,
-    OVERSIZED,
-    UPDATES,
     VERIFIED_HIGH,
     VERIFIED_LOW,
-    WINDOW_EXCEEDED,
     Block,
 )
 from engines.book.reading import costs, no_costs, report, slippages
-from engines.book.sequence import DROPPED, EMPTY, EPOCH, GAPS, LAST, LIVE, RESETS, SEEDED, STATE_SIZE, STATUS
-from engines.book.sums import DEEP_FRESH, FLOOR_ALLOWED
+from engines.book.reasons import KERNEL_COUNTERS, OWN_COUNTERS, RESYNC_REASONS, Reason
+from engines.book.sequence import EMPTY, EPOCH, LAST, LIVE, SEEDED, STATE_SIZE, STATUS
+from engines.book.sums import DEEP_FRESH, FLOOR_ALLOWED, SNAPSHOT
+from engines.book.sums import LIVE as LIVE_BASIS
 from engines.book.worth import Worth
 from engines.wire.layout import ASK, BID
+
+__all__ = ["DEEP_FRESH_FOR", "RESYNC_REASONS", "SECOND", "BookReader", "Reason"]
 
 SECOND: Final = 1_000_000_000
 DEEP_FRESH_FOR: Final = 60 * SECOND  # contract: a deep snapshot counts for 60 s
 # When the verified reach has shrunk to this share of what the snapshot gave, another snapshot is worth its weight.
 REACH_WORN: Final = 0.5
-
-Reason = Literal[
-    "",
-    "no_snapshot",  # nothing has seeded the book yet
-    "waiting_for_stream",  # seeded over REST, no frame has joined the snapshot yet
-    "gap",
-    "unreadable_frame",  # a frame that neither path could read: what it changed is not known
-    "disconnected",
-    "crossed",
-    "mismatch",
-    "stale_snapshot",
-    "buffer_overflow",
-    "oversized",
-    "regrid",
-    "one_sided",
-    "moved_beyond_snapshot",  # the best price lies where the snapshot never reached
-]
-
-# Why a book that was in sync, or on its way to it, can lose it: the keys of `BookReader.resyncs`.
-RESYNC_REASONS: Final[tuple[Reason, ...]] = (
-    "gap",
-    "unreadable_frame",
-    "disconnected",
-    "crossed",
-    "mismatch",
-    "buffer_overflow",
-    "oversized",
-    "regrid",
-)
-
-_KERNEL_COUNTERS: Final = {
-    "updates": UPDATES,
-    "gaps": GAPS,
-    "crossed": CROSSED,
-    "dropped": DROPPED,
-    "resets": RESETS,
-    "beyond": BEYOND,
-    "oversized": OVERSIZED,
-    "window_exceeded": WINDOW_EXCEEDED,
-}
-_OWN_COUNTERS: Final = (
-    "mismatch",  # snapshots that differed inside the verified reach
-    "mismatched_levels",
-    "merged",
-    "merge_failed",  # snapshots of no use: too old, or no journal reached back to them
-    "stale_snapshots",
-    "recentred",
-    "buffered_overflow",
-    "journal_overflow",
-    "carried",  # levels kept over a short gap
-    "refused",
-)
 
 
 class BookReader:
@@ -95,15 +42,19 @@ class BookReader:
 
     _block: Block
 
-    def __init__(self, changes_at_any_price: bool, floor_settle_ns: int) -> None:
+    def __init__(self, changes_at_any_price: bool, floor_settle_ns: int, snapshots_only: bool = False) -> None:
         self.floor_settle_ns = floor_settle_ns
         self._changes_at_any_price = changes_at_any_price
+        self._inside: Basis = "snapshot" if snapshots_only else "live"  # basis of what lies inside the verified reach
         self._lost_reason: Reason = "no_snapshot"
         self._synced_at: int | None = None  # begin of the unbroken, or briefly broken, sync
         self._seed_reach = 0.0
         self._deep: Block | None = None
         self._deep_at = 0
-        self._counts = dict.fromkeys(_OWN_COUNTERS, 0)
+        self._deep_until = 0
+        self._coarse: Block | None = None  # where the layers are joined, kept from second to second
+        self._layered = False  # `_deep` is of coarse layers, and not a snapshot over REST
+        self._counts = dict.fromkeys(OWN_COUNTERS, 0)
         self.resyncs: dict[str, int] = {}  # losses of sync by reason
         self.worth: Worth
 
@@ -167,7 +118,7 @@ class BookReader:
     @property
     def counters(self) -> dict[str, int]:
         """Totals since construction."""
-        return {name: int(self._block[slot]) for name, slot in _KERNEL_COUNTERS.items()} | self._counts
+        return {name: int(self._block[slot]) for name, slot in KERNEL_COUNTERS.items()} | self._counts
 
     # -- figures
 
@@ -212,33 +163,58 @@ class BookReader:
             self._changes_at_any_price and self._synced_at is not None and at - self._synced_at >= self.floor_settle_ns
         )
 
+    def _fresh_deep(self, at: int) -> Block | None:
+        """The block of the deep snapshot or of the coarse layers, while it counts."""
+        return self._deep if self._deep_at <= at <= self._deep_until else None
+
+    def deep_reach(self, side: Side, at: int) -> float | None:
+        """How far from the mid the `snapshot` figures go, as a ratio; None without them. May be less than `reach`."""
+        half_ticks, deep = self.half_ticks, self._fresh_deep(at)
+        if not half_ticks or deep is None:
+            return None
+        edge = int(verified_edge(deep, SIDES.index(side)))
+        return max(half_ticks - 2 * edge if side == "bid" else 2 * edge - half_ticks, 0) / half_ticks
+
+    def _based(self, report: BandReport) -> BandReport:
+        """Nothing of a snapshot-only stream is `live`."""
+        if self._inside == "live":
+            return report
+        bid, ask = (
+            tuple(figure._replace(basis=self._inside) if figure.basis == "live" else figure for figure in figures)
+            for figures in (report.bid, report.ask)
+        )
+        return report._replace(bid=bid, ask=ask)
+
     def bands(self, bands: BandSet, at: int, reference: Reference = "mid") -> BandReport | None:
         """Depth within each band; None when the book cannot be read."""
         if not self.readable:
             return None
-        deep = self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None
-        return report(
-            self._block,
-            deep,
-            bands,
-            self.worth,
-            floor_allowed=self.floor_allowed(at),
-            reference=reference,
-            at=at,
+        return self._based(
+            report(
+                self._block,
+                self._fresh_deep(at),
+                bands,
+                self.worth,
+                floor_allowed=self.floor_allowed(at),
+                reference=reference,
+                at=at,
+            )
         )
 
     def bands_around(self, bands: BandSet, ticks: float, at: int) -> BandReport | None:
         """Depth within each band of a price from outside, in ticks (models.md 1.2 ref_price); None when the book cannot be read."""
         if not self.readable or not ticks > 0:
             return None
-        return report_around(
-            self._block,
-            self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None,
-            bands,
-            self.worth,
-            half_ticks=round(2 * ticks),
-            floor_allowed=self.floor_allowed(at),
-            at=at,
+        return self._based(
+            report_around(
+                self._block,
+                self._fresh_deep(at),
+                bands,
+                self.worth,
+                half_ticks=round(2 * ticks),
+                floor_allowed=self.floor_allowed(at),
+                at=at,
+            )
         )
 
     def depth(self, bands: BandSet, at: int, fx: float, around: float | None = None) -> Depth | None:
@@ -251,7 +227,7 @@ class BookReader:
         half_ticks = 0 if around is None else round(2 * around)
         if half_ticks < 0 or (around is not None and half_ticks == 0):
             return None
-        deep = self._deep if self._deep is not None and 0 <= at - self._deep_at <= DEEP_FRESH_FOR else None
+        deep = self._fresh_deep(at)
         flags = FLOOR_ALLOWED if self.floor_allowed(at) else 0
         worth = self.worth
         figures = np.empty((2 * len(bands.names), FIGURES))
@@ -270,12 +246,12 @@ class BookReader:
             1 if worth.inverse else 0,
             fx,
         )
-        if done == DONE:
-            return Depth(bands, figures)
         if done == UNREADABLE:
             return None
-        report = self.bands(bands, at) if around is None else self.bands_around(bands, around, at)
-        return None if report is None else from_report(report, bands, worth, fx)
+        if self._inside == "snapshot":
+            kinds = figures[:, KIND]
+            kinds[kinds == LIVE_BASIS] = SNAPSHOT
+        return Depth(bands, figures)
 
     def cost(
         self, action: Literal["sell", "buy"], notionals: Sequence[float], reference: Reference = "mid"

@@ -1,7 +1,6 @@
-"""Is this frame the next one? The venue's continuity rule (`SequenceRule`) as a machine over 16 integers.
+"""Is this frame the next one? The state of a venue's continuity rule (`SequenceRule`): 16 integers, and what moves them.
 
-`step` looks at a frame's header only, moves the state and says what is to be done with the levels. The same state, header
-and rule always give the same action; no time, no I/O.
+The rules themselves are in `engines.book.mechanisms`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import numpy.typing as npt
 
 from engines.kernel import I64, I64_1, borrowing_kernel
 from engines.wire.grammar import SequenceMechanism, SequenceRule
-from engines.wire.layout import ASK_COUNT, BID_COUNT, FIRST_ID, KIND, KIND_SNAPSHOT, LAST_ID, PREVIOUS_ID
 
 Ints = npt.NDArray[np.int64]
 
@@ -31,17 +29,29 @@ STALE_RUN: Final = 8  # frames ignored in a row since the last one applied
 GAPS: Final = 9
 DROPPED: Final = 10  # frames ignored: older than the book, doubled, or before the seed
 RESETS: Final = 11  # legal restarts of the ids
+FLAGS: Final = 12  # STRICT | FIRST_OVERLAPS | STREAM_SEEDED
+FRESH: Final = 13  # 1 = nothing but the snapshot has been applied (linked)
+TIME: Final = 14  # venue time of the last frame applied (snapshots)
 STATE_SIZE: Final = 16
 
 RANGE_WITH_PREVIOUS: Final = 0
 COUNTER: Final = 1
 LINKED: Final = 2
+RANGE: Final = 3
+SNAPSHOTS: Final = 4
+UNSEQUENCED: Final = 5
 _MECHANISMS: Final[dict[SequenceMechanism, int]] = {
     "range_with_previous": RANGE_WITH_PREVIOUS,
     "counter": COUNTER,
     "linked": LINKED,
+    "range": RANGE,
+    "snapshots": SNAPSHOTS,
+    "unsequenced": UNSEQUENCED,
 }
-NO_RESTART: Final = -1
+STRICT: Final = 1
+FIRST_OVERLAPS: Final = 2
+STREAM_SEEDED: Final = 4
+NO_RESTART: Final = -1 << 62  # no id: an empty book may say -1
 
 EMPTY: Final = 0  # no seed
 SEEDED: Final = 1  # the REST snapshot is loaded, no frame has joined it yet
@@ -62,7 +72,7 @@ class Action(IntEnum):
     IGNORE = 4
     BUFFER = 5  # keep until the REST snapshot comes
     REBUFFER = 6  # keep this one and drop those kept before: they do not link to it (also the first one kept)
-    GAP = 7  # a frame is missing; range_with_previous: this one is the first kept for the next seed
+    GAP = 7  # a frame is missing; seeded over REST: this one is the first kept for the next seed
     TOO_OLD = 8  # the REST snapshot does not reach this frame: a newer one is needed; this one is the first kept
 
 
@@ -75,6 +85,28 @@ def start(state: npt.NDArray[np.int64], rule: SequenceRule) -> None:
     state[:STATE_SIZE] = 0
     state[MECHANISM] = _MECHANISMS[rule.mechanism]
     state[RESTART_ID] = NO_RESTART if rule.restart_id is None else rule.restart_id
+    state[FLAGS] = (
+        (STRICT if rule.strict else 0)
+        | (FIRST_OVERLAPS if rule.first_overlaps else 0)
+        | (0 if rule.seeded_by_rest else STREAM_SEEDED)
+    )
+
+
+def numbered(rule: SequenceRule) -> bool:
+    """Whether two books of this rule that stand at the same id hold the same levels."""
+    return rule.mechanism not in ("snapshots", "unsequenced")
+
+
+def is_old(rule: SequenceRule, seed: int, last: int) -> bool:
+    """Whether a REST snapshot with id `seed` holds already what a kept frame up to `last` changed."""
+    return seed >= 0 and (last <= seed if rule.mechanism == "range" else last < seed)
+
+
+def joins(rule: SequenceRule, seed: int, first: int, previous: int) -> bool:
+    """Whether the first kept frame that is not old links to a REST snapshot with id `seed`; else the snapshot is too old."""
+    if rule.mechanism == "range":
+        return seed < 0 or first <= seed + 1
+    return first <= seed or previous == seed
 
 
 @borrowing_kernel(I64(I64_1))
@@ -115,107 +147,3 @@ def applied(state: Ints, last: int, previous: int) -> int:
     state[PREVIOUS] = previous
     state[STALE_RUN] = 0
     return APPLY
-
-
-@borrowing_kernel(I64(I64_1, I64_1))
-def step_range(state: Ints, header: Ints) -> int:
-    """range_with_previous: see SequenceRule."""
-    first, last, previous = header[FIRST_ID], header[LAST_ID], header[PREVIOUS_ID]
-    status = state[STATUS]
-    if status == LIVE:
-        if previous == state[LAST]:
-            return applied(state, last, previous)
-        if last <= state[LAST]:
-            action = stale(state)
-        else:
-            state[GAPS] += 1
-            lose(state)
-            action = GAP
-        if action == GAP:
-            state[BUFFERING] = 1
-            state[BUFFER_LAST] = last
-        return action
-    if status == SEEDED:
-        if last < state[LAST]:
-            state[DROPPED] += 1
-            return IGNORE
-        if first <= state[LAST] or previous == state[LAST]:
-            return applied(state, last, previous)
-        state[STATUS] = EMPTY
-        state[BUFFERING] = 1
-        state[BUFFER_LAST] = last
-        return TOO_OLD
-    linked = state[BUFFERING] == 1 and previous == state[BUFFER_LAST]
-    if state[BUFFERING] == 1 and not linked:
-        if last <= state[BUFFER_LAST] and state[STALE_RUN] < STALE_LIMIT:
-            return stale(state)
-        state[GAPS] += 1
-    state[BUFFERING] = 1
-    state[BUFFER_LAST] = last
-    state[STALE_RUN] = 0
-    return BUFFER if linked else REBUFFER
-
-
-@borrowing_kernel(I64(I64_1, I64_1))
-def step_counter(state: Ints, header: Ints) -> int:
-    """counter: see SequenceRule."""
-    last = header[LAST_ID]
-    if header[KIND] == KIND_SNAPSHOT or last == state[RESTART_ID]:
-        if last == state[RESTART_ID] and state[STATUS] == LIVE:
-            state[RESETS] += 1
-        applied(state, last, 0)
-        return REPLACE
-    if state[STATUS] != LIVE:
-        state[DROPPED] += 1
-        return IGNORE
-    if last == state[LAST] + 1:
-        return applied(state, last, 0)
-    if last <= state[LAST]:
-        return stale(state)
-    state[GAPS] += 1
-    lose(state)
-    return GAP
-
-
-@borrowing_kernel(I64(I64_1, I64_1))
-def step_linked(state: Ints, header: Ints) -> int:
-    """linked: see SequenceRule."""
-    last, previous = header[LAST_ID], header[PREVIOUS_ID]
-    if header[KIND] == KIND_SNAPSHOT:
-        applied(state, last, previous)
-        return REPLACE
-    if state[STATUS] != LIVE:
-        state[DROPPED] += 1
-        return IGNORE
-    if previous == state[LAST]:
-        if last == previous and header[BID_COUNT] == 0 and header[ASK_COUNT] == 0:
-            state[STALE_RUN] = 0
-            return KEEPALIVE
-        applied(state, last, previous)
-        if last < previous:
-            state[RESETS] += 1
-            return RESET
-        return APPLY
-    if last == state[LAST] and previous == state[PREVIOUS]:
-        return stale(state)  # the same frame twice
-    state[GAPS] += 1
-    lose(state)
-    return GAP
-
-
-@borrowing_kernel(I64(I64_1, I64_1))
-def step(state: Ints, header: Ints) -> int:
-    """One frame.
-
-    Args:
-        state: int64[>= STATE_SIZE], moved.
-        header: int64[HEADER_SIZE] of the frame.
-
-    Returns:
-        An Action.
-    """
-    if state[MECHANISM] == RANGE_WITH_PREVIOUS:
-        return step_range(state, header)
-    if state[MECHANISM] == COUNTER:
-        return step_counter(state, header)
-    return step_linked(state, header)

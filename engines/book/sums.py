@@ -38,6 +38,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 SUMS = types.UniTuple(I64, 2)  # type: ignore[no-untyped-call]
+FLOAT_SUMS = types.UniTuple(F64, 2)  # type: ignore[no-untyped-call]
 
 # Columns of a band's row as `measure` writes it.
 EDGE: Final = 0  # the farthest tick inside the band
@@ -72,7 +73,7 @@ FILLED: Final = 2  # lots
 def depth_to(block: Ints, side: int, edge: int, reference: int) -> tuple[int, int]:
     """(sum of lots, sum of lots * (tick - reference)) from the touch to `edge` (included).
 
-    (TOO_LARGE, 0) when the second sum could pass int64.
+    (TOO_LARGE, 0) when the second sum could pass int64. Otherwise no weighted sum looked at does either: it weighs no more lots.
     """
     best = block[BEST + side]
     if best < 0 or (edge > best if side == BID else edge < best):
@@ -105,7 +106,7 @@ def depth_to(block: Ints, side: int, edge: int, reference: int) -> tuple[int, in
     for slot in range(region + REGION_LOTS + low, region + REGION_LOTS + high):
         part += block[spot(slot)]
     for slot in range(region + REGION_WEIGHTED + low, region + REGION_WEIGHTED + high):
-        weighted += block[spot(slot)]
+        weighted += int(block[spot(slot)])
     lots += part
     if lots > limit:
         return TOO_LARGE, 0
@@ -120,7 +121,7 @@ def depth_to(block: Ints, side: int, edge: int, reference: int) -> tuple[int, in
     for slot in range(node + SUPER_LOTS + low, node + SUPER_LOTS + high):
         part += block[spot(slot)]
     for slot in range(node + SUPER_WEIGHTED + low, node + SUPER_WEIGHTED + high):
-        weighted += block[spot(slot)]
+        weighted += int(block[spot(slot)])
     lots += part
     if lots > limit:
         return TOO_LARGE, 0
@@ -231,6 +232,20 @@ def lots_over_tick(block: Ints, side: int, near: int, far: int) -> float:
             total += lots_at(block, ASK, tick) / tick
         tick = find_above(block, ASK, tick + 1)
     return total
+
+
+@borrowing_kernel(FLOAT_SUMS(I64_1, I64, I64, I64))
+def walked_sums(block: Ints, side: int, near: int, far: int) -> tuple[float, float]:
+    """(lots, lots * tick) over the levels from `near` to `far` (both included), level by level: sums of any size, not quite exact."""
+    lots = 0.0
+    lot_ticks = 0.0
+    tick = find_below(block, BID, near) if side == BID else find_above(block, ASK, near)
+    while tick >= 0 and (tick >= far if side == BID else tick <= far):
+        part = float(lots_at(block, side, tick))
+        lots += part
+        lot_ticks += part * tick
+        tick = find_below(block, BID, tick - 1) if side == BID else find_above(block, ASK, tick + 1)
+    return lots, lot_ticks
 
 
 @borrowing_kernel(I64(I64_1, I64, READ_F64_1, F64_2, I64))

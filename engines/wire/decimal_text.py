@@ -2,82 +2,45 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from engines.kernel import FRAME, I64, borrowing_kernel
-from engines.wire.json_walk import BACKSLASH, DOT, LETTER_E, LOWER, MINUS, NINE, PAIR, QUOTE, ZERO, Frame, Pair, byte_at
+from engines.wire.decimal_long import (
+    LAST_SAFE,
+    LAST_SAFE_DIGIT,
+    POWERS_OF_TEN,
+    SAFE_DIGITS,
+    read_long_units,
+    read_scientific_units,
+    refuse_number,
+)
+from engines.wire.json_walk import (
+    DOT,
+    LETTER_E,
+    LOWER,
+    MINUS,
+    NINE,
+    PAIR,
+    QUOTE,
+    ZERO,
+    Frame,
+    Pair,
+    byte_at,
+)
 from engines.wire.layout import (
     REFUSED_DIGITS,
-    REFUSED_ESCAPE,
     REFUSED_NUMBER,
     REFUSED_OFF_GRID,
     REFUSED_SHAPE,
     REFUSED_SYNTAX,
 )
 
-POWERS_OF_TEN = np.array([10**n for n in range(19)], np.int64)
-
-INT64_MAX = 2**63 - 1
-LAST_SAFE = INT64_MAX // 10  # a number up to here takes one more digit ...
-LAST_SAFE_DIGIT = INT64_MAX % 10  # ... at the bound itself only one up to this
-SAFE_DIGITS = 18  # any number of so many digits fits
 SHORT_NUMBER = 20  # characters of a number that `read_short_units` may look at
-
-
-@borrowing_kernel(I64(FRAME, I64))
-def refuse_number(frame: Frame, at: int) -> int:
-    """Why the byte here ends a number badly."""
-    if at >= frame.shape[0]:
-        return -REFUSED_SYNTAX
-    if byte_at(frame, at) == BACKSLASH:
-        return -REFUSED_ESCAPE
-    return -REFUSED_NUMBER
-
-
-@borrowing_kernel(PAIR(FRAME, I64, I64, I64))
-def read_long_units(frame: Frame, at: int, decimals: int, multiple: int) -> Pair:
-    """Like `read_units`, for text of any length: every step is checked against int64."""
-    end = frame.shape[0]
-    units = 0
-    missing = decimals
-    in_fraction = False
-    digits = 0
-    while at < end:
-        byte = byte_at(frame, at)
-        if byte == DOT and not in_fraction and digits > 0:
-            in_fraction = True
-            digits = 0
-        elif byte < ZERO or byte > NINE:
-            break
-        elif in_fraction and missing == 0:
-            if byte != ZERO:
-                return -REFUSED_OFF_GRID, 0
-            digits += 1
-        else:
-            if units > LAST_SAFE or (units == LAST_SAFE and byte - ZERO > LAST_SAFE_DIGIT):
-                return -REFUSED_DIGITS, 0
-            units = units * 10 + byte - ZERO
-            digits += 1
-            if in_fraction:
-                missing -= 1
-        at += 1
-    if digits == 0:
-        return refuse_number(frame, at), 0
-    while missing > 0:
-        if units > LAST_SAFE:
-            return -REFUSED_DIGITS, 0
-        units *= 10
-        missing -= 1
-    quotient = units // multiple
-    if quotient * multiple != units:
-        return -REFUSED_OFF_GRID, 0
-    return at, quotient
 
 
 @borrowing_kernel(PAIR(FRAME, I64, I64, I64))
 def read_units(frame: Frame, at: int, decimals: int, multiple: int) -> Pair:
     """An unsigned decimal from its first digit: (position after it, units of `multiple * 10**-decimals`)."""
     end = frame.shape[0]
+    first = at
     start = at
     units = 0
     while at < end:
@@ -103,10 +66,12 @@ def read_units(frame: Frame, at: int, decimals: int, multiple: int) -> Pair:
                 units = units * 10 + digit
                 missing -= 1
             elif digit != 0:
-                return -REFUSED_OFF_GRID, 0
+                return read_scientific_units(frame, first, decimals, multiple)
             at += 1
         if at == start:
             return refuse_number(frame, at), 0
+    if at < end and (byte_at(frame, at) | LOWER) == LETTER_E:
+        return read_scientific_units(frame, first, decimals, multiple)
     if missing > 0:
         units *= int(POWERS_OF_TEN[missing])
     if multiple != 1:
@@ -160,29 +125,37 @@ def read_short_units(frame: Frame, at: int, decimals: int, multiple: int) -> Pai
 
 
 @borrowing_kernel(PAIR(FRAME, I64, I64, I64, I64))
-def read_decimal(frame: Frame, at: int, decimals: int, multiple: int, quoted: int) -> Pair:
-    """A price or a size with its quotes, or as a bare JSON number."""
+def read_decimal(frame: Frame, at: int, decimals: int, multiple: int, signed: int) -> Pair:
+    """A price or a size, with its quotes or as a bare JSON number; with a minus sign only where `signed` is not 0."""
     end = frame.shape[0]
     if at >= end:
         return -REFUSED_SYNTAX, 0
     first = byte_at(frame, at)
-    if quoted != 0:
-        if first != QUOTE:
-            return -REFUSED_SHAPE, 0
-        at, units = read_units(frame, at + 1, decimals, multiple)
-        if at < 0:
-            return at, 0
+    quoted = first == QUOTE
+    if quoted:
+        at += 1
+    negative = signed != 0 and at < end and byte_at(frame, at) == MINUS
+    if negative:
+        at += 1
+    if not quoted:
+        if negative:
+            first = byte_at(frame, at) if at < end else 0
+        if first < ZERO or first > NINE:
+            if negative:
+                return refuse_number(frame, at), 0
+            return (-REFUSED_NUMBER if first == MINUS else -REFUSED_SHAPE), 0
+        if first == ZERO and at + 1 < end and ZERO <= byte_at(frame, at + 1) <= NINE:
+            return -REFUSED_SYNTAX, 0
+    at, units = read_units(frame, at, decimals, multiple)
+    if at < 0:
+        return at, 0
+    if quoted:
         if at >= end or byte_at(frame, at) != QUOTE:
             return refuse_number(frame, at), 0
-        return at + 1, units
-    if first < ZERO or first > NINE:
-        return (-REFUSED_NUMBER if first == MINUS else -REFUSED_SHAPE), 0
-    if first == ZERO and at + 1 < end and ZERO <= byte_at(frame, at + 1) <= NINE:
-        return -REFUSED_SYNTAX, 0
-    at, units = read_units(frame, at, decimals, multiple)
-    if 0 <= at < end and (byte_at(frame, at) | LOWER) == LETTER_E:
+        at += 1
+    elif at < end and (byte_at(frame, at) | LOWER) == LETTER_E:
         return -REFUSED_NUMBER, 0
-    return at, units
+    return at, -units if negative else units
 
 
 @borrowing_kernel(PAIR(FRAME, I64))

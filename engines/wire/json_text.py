@@ -9,7 +9,7 @@ import json
 from typing import Any, Final, NoReturn
 
 from engines.wire.errors import WireError, shown
-from engines.wire.grammar import Path
+from engines.wire.grammar import Nth, Path
 
 
 class Number(str):
@@ -70,10 +70,13 @@ def parse(frame: bytes) -> Any:
 
 
 def spell(path: Path) -> str:
-    """A path for people: ("data", 0, "asks") is `data[0].asks`."""
+    """A path for people: ("data", 0, "asks") is `data[0].asks`; a path that begins with an element is `frame[1]`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, str):
+            text += f".{step}" if text else step
+        else:
+            text = f"{text or 'frame'}[{step.index if isinstance(step, Nth) else step}]"
     return text or "frame"
 
 
@@ -93,6 +96,12 @@ def follow(root: Any, path: Path, base: Path = ()) -> Any:
             if step not in value:
                 return MISSING
             value = value[step]
+        elif isinstance(step, Nth):
+            if not isinstance(value, list):
+                raise WireError("shape", spell(base + path[:index]), f"an array belongs here, got {shown(value)}")
+            if len(value) <= step.index:
+                return MISSING
+            value = value[step.index]
         else:
             if not isinstance(value, list) or len(value) != 1:
                 raise WireError(

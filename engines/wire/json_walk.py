@@ -25,8 +25,9 @@ PAIR = types.UniTuple(I64, 2)  # type: ignore[no-untyped-call]
 
 SPACE = 0x20
 WHITE = 1 << SPACE | 1 << 0x0A | 1 << 0x0D | 1 << 0x09  # bit b: byte b is white space
-QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS = 0x22, 0x5C, 0x2C, 0x3A, 0x2E, 0x2D
+QUOTE, BACKSLASH, COMMA, COLON, DOT, MINUS, PLUS = 0x22, 0x5C, 0x2C, 0x3A, 0x2E, 0x2D, 0x2B
 OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = 0x7B, 0x7D, 0x5B, 0x5D
+TO_CLOSER = 2  # from the byte that opens an object or an array to the one that closes it
 ZERO, NINE = 0x30, 0x39
 LETTER_E, LETTER_F, LETTER_N, LETTER_T = 0x65, 0x66, 0x6E, 0x74
 LOWER = 0x20  # this bit makes a letter lower case
@@ -36,6 +37,8 @@ FALSE = np.frombuffer(b"false", np.uint8)
 NULL = np.frombuffer(b"null", np.uint8)
 
 
+# An unknown value nested deeper goes to the plain path; one bit of an int64 for each level.
+MAX_DEPTH = 60
 # A skipped number of more characters goes to the plain path: parsers part ways on very long ones.
 MAX_SKIPPED_NUMBER = 64
 
@@ -120,7 +123,7 @@ def skip_digits(frame: Frame, at: int) -> int:
 
 @borrowing_kernel(I64(FRAME, I64))
 def skip_number(frame: Frame, at: int) -> int:
-    """Over a bare JSON number without exponent, of at most MAX_SKIPPED_NUMBER characters."""
+    """Over a bare JSON number of at most MAX_SKIPPED_NUMBER characters."""
     end = frame.shape[0]
     start = at
     if byte_at(frame, at) == MINUS:
@@ -135,7 +138,13 @@ def skip_number(frame: Frame, at: int) -> int:
         if at == digits:
             return -REFUSED_SYNTAX
     if at < end and (byte_at(frame, at) | LOWER) == LETTER_E:
-        return -REFUSED_NUMBER
+        at += 1
+        if at < end and byte_at(frame, at) in (PLUS, MINUS):
+            at += 1
+        digits = at
+        at = skip_digits(frame, at)
+        if at == digits:
+            return -REFUSED_SYNTAX
     if at - start > MAX_SKIPPED_NUMBER:
         return -REFUSED_NUMBER
     return at
@@ -164,7 +173,7 @@ def skip_literal(frame: Frame, at: int) -> int:
 
 @borrowing_kernel(I64(FRAME, I64))
 def skip_scalar(frame: Frame, at: int) -> int:
-    """Over a value nobody asked for. An object or an array is refused: what is in it could repeat a known key."""
+    """Over a number, a text or a literal nobody asked for. An object or an array is refused."""
     if at >= frame.shape[0]:
         return -REFUSED_SYNTAX
     byte = byte_at(frame, at)
@@ -175,3 +184,71 @@ def skip_scalar(frame: Frame, at: int) -> int:
     if byte in (OPEN_OBJECT, OPEN_ARRAY):
         return -REFUSED_SHAPE
     return skip_literal(frame, at)
+
+
+@borrowing_kernel(I64(FRAME, I64))
+def skip_key(frame: Frame, at: int) -> int:
+    """From a key's opening quote to its value."""
+    end = frame.shape[0]
+    if at >= end or byte_at(frame, at) != QUOTE:
+        return -REFUSED_SYNTAX
+    at = skip_string(frame, at + 1)
+    if at < 0:
+        return at
+    at = skip_space(frame, at)
+    if at >= end or byte_at(frame, at) != COLON:
+        return -REFUSED_SYNTAX
+    return skip_space(frame, at + 1)
+
+
+@borrowing_kernel(I64(FRAME, I64))
+def skip_nested(frame: Frame, at: int) -> int:
+    """Over a value that may be an object or an array, nested up to MAX_DEPTH."""
+    end = frame.shape[0]
+    depth = 0
+    objects = 0  # a stack of bits, the innermost lowest: 1 for an object, 0 for an array
+    while True:
+        byte = byte_at(frame, at) if at < end else 0
+        if byte in (OPEN_OBJECT, OPEN_ARRAY):
+            if depth == MAX_DEPTH:
+                return -REFUSED_SHAPE
+            depth += 1
+            objects = objects << 1 | (1 if byte == OPEN_OBJECT else 0)
+            at = skip_space(frame, at + 1)
+            if at >= end or byte_at(frame, at) != byte + TO_CLOSER:
+                if objects & 1:
+                    at = skip_key(frame, at)
+                    if at < 0:
+                        return at
+                continue
+        else:
+            at = skip_scalar(frame, at)
+            if at < 0:
+                return at
+        while depth > 0:
+            at = skip_space(frame, at)
+            if at >= end:
+                return -REFUSED_SYNTAX
+            byte = byte_at(frame, at)
+            at += 1
+            if byte == COMMA:
+                at = skip_space(frame, at)
+                if objects & 1:
+                    at = skip_key(frame, at)
+                    if at < 0:
+                        return at
+                break
+            if byte != (CLOSE_OBJECT if objects & 1 else CLOSE_ARRAY):
+                return -REFUSED_SYNTAX
+            objects >>= 1
+            depth -= 1
+        if depth == 0:
+            return at
+
+
+@borrowing_kernel(I64(FRAME, I64), inline=True)
+def skip_value(frame: Frame, at: int) -> int:
+    """Over any value nobody asked for."""
+    if at < frame.shape[0] and byte_at(frame, at) in (OPEN_OBJECT, OPEN_ARRAY):
+        return skip_nested(frame, at)
+    return skip_scalar(frame, at)

@@ -20,6 +20,7 @@ CHECKSUM: Final = 7  # as sent; meaning is the venue's
 BID_COUNT: Final = 8
 ASK_COUNT: Final = 9
 PRESENT: Final = 10  # bit i set: slot i stood in the frame
+KEPT_LEVELS: Final = 11  # levels a side the stream keeps of this very market, where a frame says so
 HEADER_SIZE: Final = 16
 
 KIND_DELTA: Final = 0
@@ -43,16 +44,20 @@ BUY: Final = 1
 SELL: Final = -1
 
 # Bounds. A frame beyond them is refused (and counted), never cut.
-MAX_LEVELS: Final = 20_000  # rows of one side in one frame; the largest known snapshot is 10,000
+MAX_LEVELS: Final = 20_000  # rows of one side in one frame; larger snapshots are cut by the venue (Venue.split)
 MAX_TRADES: Final = 4_096  # Bybit sends up to 1,024 in a frame
 
 # Why a scanner refused a frame. 0 = scanned.
 OK: Final = 0
 REFUSED_SYNTAX: Final = 1  # not JSON, or cut short
-REFUSED_NUMBER: Final = 2  # exponent, sign, escape, empty, or no digit where a decimal belongs
+REFUSED_NUMBER: Final = (
+    2  # a sign, a long exponent, an empty text, or no digit where a decimal belongs; no RFC 3339 time in UTC
+)
 REFUSED_DIGITS: Final = 3  # more digits than int64 holds
 REFUSED_OFF_GRID: Final = 4  # exact, but not a multiple of the market's tick or lot
-REFUSED_SHAPE: Final = 5  # a known key with another kind of value, a nested value under an unknown key
+REFUSED_SHAPE: Final = (
+    5  # a known key with another kind of value, a nested value in a row of a book, a value nested too deeply
+)
 REFUSED_MISSING: Final = 6  # a required field is not there
 REFUSED_MARKET: Final = 7  # a constant or the market's name does not match
 REFUSED_CAPACITY: Final = 8  # more rows than the scratch holds

@@ -1,4 +1,4 @@
-"""Kernels that find their way through the objects of a frame by a compiled table: keys, expected texts, ways in and out."""
+"""Kernels that find their way through the objects and arrays of a frame by a compiled table: keys, expected texts, ways in and out."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from engines.kernel import FRAME, I64, READ_I64_1, borrowing_kernel
 from engines.wire.json_walk import (
     BACKSLASH,
     CLOSE_ARRAY,
-    CLOSE_OBJECT,
     COLON,
     COMMA,
     LETTER_F,
     LETTER_T,
     OPEN_ARRAY,
-    OPEN_OBJECT,
     PAIR,
     QUOTE,
     SPACE,
+    TO_CLOSER,
     Frame,
     Ints,
     Pair,
@@ -27,14 +26,16 @@ from engines.wire.json_walk import (
     skip_string,
 )
 from engines.wire.layout import REFUSED_SHAPE, REFUSED_SYNTAX
-from engines.wire.tables import (
+from engines.wire.table_layout import (
     ENTRY_LENGTH,
     ENTRY_SIZE,
     ENTRY_TEXT,
     ENTRY_WORD,
     NO_PARENT,
+    NODE_CLOSE,
     NODE_CLOSERS,
     NODE_ENTRIES,
+    NODE_INDEX,
     NODE_IS_ROW,
     NODE_KEYS,
     NODE_PARENT,
@@ -48,12 +49,10 @@ TRIPLE = types.UniTuple(I64, 3)  # type: ignore[no-untyped-call]
 UNKNOWN = 0  # no entry stands at offset 0 of a table
 NO_OPTION = -1
 
-# What follows a member.
-ENDED = 0  # the root object, or a row of trades, is closed
-NEXT_MEMBER = 1
+ENDED = -1  # no element follows: the root, or a row of trades, is closed
 
 
-@borrowing_kernel(I64(FRAME, I64, I64, I64, READ_I64_1, I64))
+@borrowing_kernel(I64(FRAME, I64, I64, I64, READ_I64_1, I64), inline=True)
 def find_entry(frame: Frame, start: int, length: int, word: int, table: Ints, node: int) -> int:
     """The offset of the entry whose key stands at `start`, or UNKNOWN. `word` holds the key's first WORD_BYTES bytes."""
     entry = node + NODE_ENTRIES
@@ -70,7 +69,19 @@ def find_entry(frame: Frame, start: int, length: int, word: int, table: Ints, no
     return UNKNOWN
 
 
-@borrowing_kernel(PAIR(FRAME, I64, READ_I64_1, I64))
+@borrowing_kernel(I64(READ_I64_1, I64, I64))
+def find_element(table: Ints, node: int, index: int) -> int:
+    """The offset of the entry for this element of an array, or UNKNOWN."""
+    entry = node + NODE_ENTRIES
+    last = entry + ENTRY_SIZE * int(table[node + NODE_KEYS])
+    while entry < last:
+        if int(table[entry + ENTRY_WORD]) == index:
+            return entry
+        entry += ENTRY_SIZE
+    return UNKNOWN
+
+
+@borrowing_kernel(PAIR(FRAME, I64, READ_I64_1, I64), inline=True)
 def read_key(frame: Frame, at: int, table: Ints, node: int) -> Pair:
     """From a key's opening quote to its value: (position of the value, offset of the key's entry or UNKNOWN)."""
     end = frame.shape[0]
@@ -167,21 +178,21 @@ def close_arrays(frame: Frame, at: int, count: int) -> int:
     return at
 
 
-@borrowing_kernel(I64(FRAME, I64))
-def open_object(frame: Frame, at: int) -> int:
-    """Into an object: to its first key, or to its `}`."""
+@borrowing_kernel(I64(FRAME, I64, READ_I64_1, I64))
+def open_node(frame: Frame, at: int, table: Ints, node: int) -> int:
+    """Into an object or array: to its first key or element, or to its end."""
     if at >= frame.shape[0]:
         return -REFUSED_SYNTAX
-    if byte_at(frame, at) != OPEN_OBJECT:
+    if byte_at(frame, at) + TO_CLOSER != int(table[node + NODE_CLOSE]):
         return -REFUSED_SHAPE
     return skip_space(frame, at + 1)
 
 
-@borrowing_kernel(TRIPLE(FRAME, I64, READ_I64_1, I64))
-def after_member(frame: Frame, at: int, table: Ints, node: int) -> tuple[int, int, int]:
-    """From behind a value to the next key, out of every object that ends on the way: (position, node, NEXT_MEMBER).
+@borrowing_kernel(TRIPLE(FRAME, I64, READ_I64_1, I64, I64), inline=True)
+def after_member(frame: Frame, at: int, table: Ints, node: int, index: int) -> tuple[int, int, int]:
+    """From behind a value to the next key or element, out of every node that ends on the way: (position, node, number of the element).
 
-    Where the root or a row ends: (position after its `}`, that node, ENDED).
+    In an object the number says nothing. Where the root or a row ends: (position behind it, that node, ENDED).
     """
     end = frame.shape[0]
     while True:
@@ -191,8 +202,8 @@ def after_member(frame: Frame, at: int, table: Ints, node: int) -> tuple[int, in
         byte = byte_at(frame, at)
         at += 1
         if byte == COMMA:
-            return skip_space(frame, at), node, NEXT_MEMBER
-        if byte != CLOSE_OBJECT:
+            return skip_space(frame, at), node, index + 1
+        if byte != int(table[node + NODE_CLOSE]):
             return -REFUSED_SYNTAX, node, ENDED
         parent = int(table[node + NODE_PARENT])
         if parent == NO_PARENT or int(table[node + NODE_IS_ROW]) != 0:
@@ -200,4 +211,5 @@ def after_member(frame: Frame, at: int, table: Ints, node: int) -> tuple[int, in
         at = close_arrays(frame, at, int(table[node + NODE_CLOSERS]))
         if at < 0:
             return at, node, ENDED
+        index = int(table[node + NODE_INDEX])
         node = parent

@@ -1,12 +1,11 @@
 """The plain path: the same facts from the same grammar, object by object. Slow, tolerant, and the reference of the scanners.
 
-It reads what the scanners refuse but what is still exact: escapes, exponents, nested values under unknown keys, numbers with
-or without quotes. What it refuses too is an error with a name.
+It reads what the scanners refuse but what is still exact: escapes, long exponents, deeply nested values under unknown keys, times
+with an offset. What it refuses too is an error with a name.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import numpy as np
@@ -14,15 +13,13 @@ from numpy.typing import NDArray
 
 from engines.wire.errors import WireError, shown
 from engines.wire.grammar import BookGrammar, IntegerField, Path, TradeGrammar
-from engines.wire.json_text import MISSING, Number, follow, parse, require, spell
+from engines.wire.json_text import MISSING, follow, parse, require, spell
 from engines.wire.layout import (
     ASK,
     BID,
     BID_COUNT,
     BUY,
     KIND,
-    KIND_DELTA,
-    KIND_SNAPSHOT,
     LOTS,
     PRESENT,
     SELL,
@@ -34,111 +31,50 @@ from engines.wire.layout import (
     TRADE_TICK,
     TRADE_TIME,
 )
-from engines.wire.scale import Grid, Scale
+from engines.wire.plain_rows import TextLevel, text_sides
+from engines.wire.plain_values import to_choice, to_integer, to_signed_units, to_text, to_time, to_units
+from engines.wire.scale import Scale
 
-TextLevel = tuple[str, str]
-
-INT64_MAX: Final = 2**63 - 1
-INT64_DIGITS: Final = 19
-# Far beyond any venue; keeps a hostile "1e9999" or a megabyte of digits from becoming a giant integer.
-MAX_DIGITS: Final = 100
-
-_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?")
-_INTEGER = re.compile(r"-?[0-9]+")
+# What says that a frame is of another form than the grammar's, so that an alternate may read it.
+_OTHER_FORM: Final = frozenset({"market", "missing", "shape"})
 
 
-def to_units(text: str, grid: Grid, where: str) -> int:
-    """Decimal text as whole units of the grid, exactly.
+class _Fit:
+    """How far a frame went along with one form: `score` constants of the form stood where they belong; -1: one did not."""
 
-    Raises:
-        WireError: `number` (not an unsigned decimal), `digits` (beyond int64), `off_grid` (not a multiple of the step).
-    """
-    match = _DECIMAL.fullmatch(text)
-    if match is None:
-        raise WireError("number", where, f"an unsigned decimal belongs here, got {shown(text)}")
-    whole, fraction, exponent = match.groups()
-    fraction = (fraction or "").rstrip("0")
-    digits = (whole + fraction).lstrip("0")
-    if not digits:
-        return 0
-    shift = int(exponent or 0) + grid.decimals - len(fraction)
-    if len(digits) + max(shift, 0) > MAX_DIGITS:
-        raise WireError("digits", where, f"{shown(text)} has too many digits")
-    if -shift > len(digits):
-        scaled, rest = 0, 1
-    else:
-        power: int = 10 ** abs(shift)
-        scaled, rest = (int(digits) * power, 0) if shift >= 0 else divmod(int(digits), power)
-    units, left = divmod(scaled, grid.multiple)
-    if rest or left:
-        raise WireError("off_grid", where, f"{shown(text)} is not a multiple of {grid.step}")
-    if units > INT64_MAX:
-        raise WireError("digits", where, f"{shown(text)} is beyond a 64-bit integer")
-    return units
+    __slots__ = ("score",)
 
-
-def to_integer(value: Any, unit: int, where: str) -> int:
-    """An id or a time, times `unit`.
-
-    Raises:
-        WireError: `shape`, `number` or `digits`.
-    """
-    if not isinstance(value, str):
-        raise WireError("shape", where, f"an integer belongs here, got {shown(value)}")
-    if _INTEGER.fullmatch(value) is None:
-        raise WireError("number", where, f"an integer belongs here, got {shown(value)}")
-    if len(value.lstrip("-0")) > INT64_DIGITS or abs(int(value)) > INT64_MAX // unit:
-        raise WireError("digits", where, f"{shown(value)} is beyond a 64-bit integer")
-    return int(value) * unit
-
-
-def _text(root: Any, path: Path, base: Path = ()) -> str:
-    value = require(root, path, base)
-    if type(value) is not str:
-        raise WireError("shape", spell(base + path), f"text belongs here, got {shown(value)}")
-    return value
-
-
-def _expect(root: Any, path: Path, wanted: str, base: Path = ()) -> None:
-    text = _text(root, path, base)
-    if text != wanted:
-        raise WireError("market", spell(base + path), f"{shown(wanted)} belongs here, got {shown(text)}")
-
-
-def _expect_all(grammar: BookGrammar | TradeGrammar, market: str, root: Any) -> None:
-    for path, wanted in grammar.expects.items():
-        _expect(root, path, wanted)
-    for path in grammar.market:
-        _expect(root, path, market)
-
-
-def _text_rows(grammar: BookGrammar, root: Any, path: Path) -> list[TextLevel] | None:
-    """(price, size) of every row as they were spelt; None where the side is not in the frame."""
-    rows = require(root, path) if grammar.sides_required else follow(root, path)
-    if rows is MISSING:
-        return None
-    where = spell(path)
-    if not isinstance(rows, list):
-        raise WireError("shape", where, f"an array of rows belongs here, got {shown(rows)}")
-    price, size = grammar.row.price, grammar.row.size
-    levels: list[TextLevel] = []
-    for row in rows:
-        if not isinstance(row, list) or len(row) <= max(price, size):
-            raise WireError("shape", where, f"a row with price and size belongs here, got {shown(row)}")
-        if not isinstance(row[price], str) or not isinstance(row[size], str):
-            raise WireError("shape", where, f"price and size must be numbers, got {shown(row)}")
-        levels.append((row[price], row[size]))
-    return levels
+    def __init__(self) -> None:
+        self.score = -1
 
 
 def plain_text_levels(grammar: BookGrammar, frame: bytes) -> tuple[list[TextLevel], list[TextLevel]]:
-    """Bids and asks as the venue spelt them: (price, size) text pairs, for checksums over text. A missing side is empty.
+    """Bids and asks as the venue spelt them: (price, size) text pairs, for checksums over text and for finding the grid. A missing side
+    is empty; sizes come without the sign that tells a side, and "0" where the row's count says that the level is gone.
+
+    Of a grammar with alternates the first form is taken whose constants stand in the frame and whose rows can be read.
 
     Raises:
         WireError: the frame has no readable rows.
     """
     root = parse(frame)
-    return _text_rows(grammar, root, grammar.bids) or [], _text_rows(grammar, root, grammar.asks) or []
+    error: WireError | None = None
+    best = -2
+    for form in (grammar, *grammar.alternates):
+        fit = _Fit()
+        try:
+            if grammar.alternates:
+                _kind(form, root, fit)
+            bids, asks = text_sides(form, root)
+        except WireError as refused:
+            if refused.reason not in _OTHER_FORM:
+                raise
+            if fit.score > best:
+                error, best = refused, fit.score
+        else:
+            return bids or [], asks or []
+    assert error is not None
+    raise error
 
 
 def plain_book(
@@ -151,30 +87,72 @@ def plain_book(
 ) -> None:
     """Reads one book frame into the arrays of `scan_book` (header int64[HEADER_SIZE], levels int64[2, capacity, 2]).
 
+    The alternates of a grammar are tried in order while the reason of the refusal may be that the frame is of another form.
+
     Raises:
-        WireError: with `reason` and `path`; header and levels then hold nothing of use. `off_grid` says that the market's
-            grid has changed and must be read again.
+        WireError: with `reason` and `path`, of the form that fits the frame best (most of its constants stood in it; else the first);
+            header and levels then hold nothing of use. `off_grid` says that the market's grid has changed and must be read again.
     """
     root = parse(frame)
-    header[:] = 0
-    header[KIND] = grammar.default_kind
-    _expect_all(grammar, market, root)
+    error: WireError | None = None
+    best = -2
+    for form in (grammar, *grammar.alternates):
+        fit = _Fit()
+        try:
+            _read_book(form, scale, market, root, header, levels, fit)
+        except WireError as refused:
+            if refused.reason not in _OTHER_FORM:
+                raise
+            if fit.score > best:
+                error, best = refused, fit.score
+        else:
+            return
+    assert error is not None
+    raise error
+
+
+def _kind(grammar: BookGrammar, root: Any, fit: _Fit) -> int | None:
+    """Checks the constants of a form; returns the frame's kind, None where the frame does not say it."""
+    for path, wanted in grammar.expects.items():
+        _expect(root, path, wanted)
+    kind = None
     if grammar.kind is not None:
         path, snapshot, delta = grammar.kind
-        text = _text(root, path)
-        if text not in (snapshot, delta):
-            raise WireError(
-                "market", spell(path), f"{shown(snapshot)} or {shown(delta)} belongs here, got {shown(text)}"
-            )
-        header[KIND] = KIND_SNAPSHOT if text == snapshot else KIND_DELTA
+        value = require(root, path) if grammar.kind_required else follow(root, path)
+        if value is not MISSING:
+            where = spell(path)
+            kind = to_choice(value, (delta, snapshot), where)
+            if kind is None:
+                raise WireError(
+                    "market", where, f"{shown(snapshot)} or {shown(delta)} belongs here, got {shown(value)}"
+                )
+    fit.score = len(grammar.expects) + int(kind is not None)
+    return kind
+
+
+def _read_book(
+    grammar: BookGrammar,
+    scale: Scale,
+    market: str,
+    root: Any,
+    header: NDArray[np.int64],
+    levels: NDArray[np.int64],
+    fit: _Fit,
+) -> None:
+    header[:] = 0
+    header[KIND] = grammar.default_kind
+    kind = _kind(grammar, root, fit)
+    if kind is not None:
+        header[KIND] = kind
         header[PRESENT] |= 1 << KIND
+    for path in grammar.market:
+        _expect(root, path, market)
     for integer in grammar.integers:
         _read_slot(integer, root, header)
-    for side, path in ((BID, grammar.bids), (ASK, grammar.asks)):
-        rows = _text_rows(grammar, root, path)
+    for side, rows in zip((BID, ASK), text_sides(grammar, root), strict=True):
         if rows is None:
             continue
-        where = spell(path)
+        where = spell((grammar.bids, grammar.asks)[side] or ())
         if len(rows) > levels.shape[1]:
             raise WireError("capacity", where, f"{len(rows)} rows, at most {levels.shape[1]} fit")
         for index, (price, size) in enumerate(rows):
@@ -186,13 +164,22 @@ def plain_book(
 
 def _read_slot(integer: IntegerField, root: Any, header: NDArray[np.int64]) -> None:
     value = require(root, integer.path) if integer.required else follow(root, integer.path)
-    if value is not MISSING:
-        header[integer.slot] = to_integer(value, integer.unit, spell(integer.path))
-        header[PRESENT] |= 1 << integer.slot
+    if value is MISSING or (value is None and integer.nullable and not integer.required):
+        return
+    where = spell(integer.path)
+    header[integer.slot] = to_time(value, where) if integer.rfc3339 else to_integer(value, integer.unit, where)
+    header[PRESENT] |= 1 << integer.slot
+
+
+def _expect(root: Any, path: Path, wanted: str, base: Path = ()) -> None:
+    where = spell(base + path)
+    text = to_text(require(root, path, base), where)
+    if text != wanted:
+        raise WireError("market", where, f"{shown(wanted)} belongs here, got {shown(text)}")
 
 
 def plain_trades(grammar: TradeGrammar, scale: Scale, market: str, frame: bytes, trades: NDArray[np.int64]) -> int:
-    """Reads one trade frame into int64[capacity, TRADE_SIZE] and returns the number of trades.
+    """Reads one trade frame into int64[capacity, TRADE_SIZE] and returns the number of trades; 0 for a frame that the grammar ignores.
 
     A print with price or size zero is there but not kept: it is not a trade.
 
@@ -200,7 +187,12 @@ def plain_trades(grammar: TradeGrammar, scale: Scale, market: str, frame: bytes,
         WireError: as `plain_book`.
     """
     root = parse(frame)
-    _expect_all(grammar, market, root)
+    if _ignored(grammar, root):
+        return 0
+    for path, wanted in grammar.expects.items():
+        _expect(root, path, wanted)
+    for path in grammar.market:
+        _expect(root, path, market)
     found = require(root, grammar.rows)
     where = spell(grammar.rows)
     if grammar.single:
@@ -216,38 +208,54 @@ def plain_trades(grammar: TradeGrammar, scale: Scale, market: str, frame: bytes,
     return len(rows)
 
 
+def _ignored(grammar: TradeGrammar, root: Any) -> bool:
+    for path, values in grammar.ignore.items():
+        try:
+            value = follow(root, path)
+        except WireError:
+            continue  # no such place in this frame, so nothing there says to ignore it
+        if any(
+            isinstance(value, list) if wanted is list else type(value) is str and value == wanted for wanted in values
+        ):
+            return True
+    return False
+
+
 def _read_trade(grammar: TradeGrammar, scale: Scale, market: str, row: Any, base: Path, out: NDArray[np.int64]) -> None:
     out[:] = 0
     for path in grammar.row_market:
         _expect(row, path, market, base)
-    for column, path, grid in ((TRADE_TICK, grammar.price, scale.price), (TRADE_LOTS, grammar.size, scale.size)):
-        text = require(row, path, base)
-        if not isinstance(text, str):
-            raise WireError("shape", spell(base + path), f"a number belongs here, got {shown(text)}")
-        out[column] = to_units(text, grid, spell(base + path))
-    out[TRADE_TIME] = to_integer(require(row, grammar.time, base), grammar.time_unit, spell(base + grammar.time))
+    price, size = (_number(row, path, base) for path in (grammar.price, grammar.size))
+    out[TRADE_TICK] = to_units(price, scale.price, spell(base + grammar.price))
+    where = spell(base + grammar.size)
+    lots = to_signed_units(size, scale.size, where) if grammar.signed else to_units(size, scale.size, where)
+    out[TRADE_LOTS] = abs(lots)
+    where = spell(base + grammar.time)
+    time = require(row, grammar.time, base)
+    out[TRADE_TIME] = to_time(time, where) if grammar.rfc3339 else to_integer(time, grammar.time_unit, where)
     if grammar.identifier is not None:
         where = spell(base + grammar.identifier)
         out[TRADE_ID] = to_integer(require(row, grammar.identifier, base), 1, where)
-    side = _choice(
-        require(row, grammar.side, base), (grammar.taker_sell, grammar.taker_buy), spell(base + grammar.side)
-    )
-    if side is None:
-        raise WireError("market", spell(base + grammar.side), "the taker's side is neither of the known values")
-    out[TRADE_SIDE] = BUY if side else SELL
+    bought = lots >= 0 if grammar.side is None else _taker_bought(grammar, row, grammar.side, base)
+    out[TRADE_SIDE] = BUY if bought else SELL
     kept = out[TRADE_TICK] != 0 and out[TRADE_LOTS] != 0
     for path, values in grammar.keep.items():
         value = follow(row, path, base)
-        if value is not MISSING and _choice(value, values, spell(base + path)) is None:
+        if value is not MISSING and to_choice(value, values, spell(base + path)) is None:
             kept = False
     out[TRADE_KEPT] = int(kept)
 
 
-def _choice(value: Any, options: tuple[str | bool, ...], where: str) -> int | None:
-    """The index of a text or a boolean among the options; None: none of them."""
-    if isinstance(value, Number) or not isinstance(value, str | bool):
-        raise WireError("shape", where, f"text or a boolean belongs here, got {shown(value)}")
-    for index, option in enumerate(options):
-        if type(option) is type(value) and option == value:
-            return index
-    return None
+def _number(row: Any, path: Path, base: Path) -> str:
+    text = require(row, path, base)
+    if not isinstance(text, str):
+        raise WireError("shape", spell(base + path), f"a number belongs here, got {shown(text)}")
+    return text
+
+
+def _taker_bought(grammar: TradeGrammar, row: Any, path: Path, base: Path) -> bool:
+    where = spell(base + path)
+    side = to_choice(require(row, path, base), grammar.sides, where)
+    if side is None:
+        raise WireError("market", where, "the taker's side is neither of the known values")
+    return side % 2 == 1

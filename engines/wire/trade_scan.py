@@ -9,18 +9,22 @@ The same refusals as in `engines.wire.book_scan`: what this reads, the plain pat
 from __future__ import annotations
 
 from engines.kernel import FRAME, I64, I64_2, READ_I64_1, borrowing_kernel
-from engines.wire.decimal_text import read_decimal, read_scaled_integer
+from engines.wire.decimal_text import read_decimal
 from engines.wire.json_walk import (
     CLOSE_ARRAY,
     CLOSE_OBJECT,
     COMMA,
+    LETTER_F,
+    LETTER_T,
+    OPEN_ARRAY,
     PAIR,
+    QUOTE,
     Frame,
     Ints,
     Pair,
     byte_at,
-    skip_scalar,
     skip_space,
+    skip_value,
 )
 from engines.wire.layout import (
     BUY,
@@ -28,6 +32,7 @@ from engines.wire.layout import (
     REFUSED_DUPLICATE,
     REFUSED_MARKET,
     REFUSED_MISSING,
+    REFUSED_SHAPE,
     REFUSED_SYNTAX,
     SELL,
     TRADE_KEPT,
@@ -37,45 +42,51 @@ from engines.wire.layout import (
 )
 from engines.wire.object_walk import (
     ENDED,
-    NEXT_MEMBER,
     NO_OPTION,
     UNKNOWN,
     after_member,
     close_arrays,
+    find_element,
     match_option,
     open_arrays,
-    open_object,
+    open_node,
     read_key,
 )
-from engines.wire.tables import (
+from engines.wire.slots import read_slot
+from engines.wire.table_layout import (
     ENTRY_ACTION,
     ENTRY_ARGUMENT,
     ENTRY_BIT,
     ENTRY_OPENERS,
+    IGNORE,
     INTEGER,
     KEEP,
+    NODE,
+    NODE_CLOSE,
+    NODE_INDEX,
     NODE_IS_ROW,
     NODE_PARENT,
-    OBJECT,
     PRICE,
     PRICE_DECIMALS,
     PRICE_MULTIPLE,
-    QUOTED,
     REQUIRED,
     ROOT,
     ROW_BITS,
     ROW_REQUIRED,
     ROWS,
     SIDE,
+    SIGNED,
     SINGLE,
     SIZE,
     SIZE_DECIMALS,
     SIZE_MULTIPLE,
-    CompiledTradeGrammar,
-    compile_trade_grammar,
 )
+from engines.wire.tables import CompiledTradeGrammar, compile_trade_grammar
 
 __all__ = ["CompiledTradeGrammar", "compile_trade_grammar", "scan_trades"]
+
+NEXT_ROW = 1
+IGNORED = 1  # this value marks a frame without flow
 
 
 @borrowing_kernel(I64(I64_2, I64))
@@ -98,14 +109,17 @@ def settle_row(trades: Ints, row: int) -> int:
 def scan_field(frame: Frame, at: int, table: Ints, action: int, argument: int, trades: Ints, row: int) -> int:
     """One known value of a trade (or of the frame around it)."""
     if action == PRICE:
-        at, value = read_decimal(frame, at, int(table[PRICE_DECIMALS]), int(table[PRICE_MULTIPLE]), int(table[QUOTED]))
+        at, value = read_decimal(frame, at, int(table[PRICE_DECIMALS]), int(table[PRICE_MULTIPLE]), 0)
         trades[row, TRADE_TICK] = value
     elif action == SIZE:
-        at, value = read_decimal(frame, at, int(table[SIZE_DECIMALS]), int(table[SIZE_MULTIPLE]), int(table[QUOTED]))
-        trades[row, TRADE_LOTS] = value
+        signed = int(table[SIGNED])
+        at, value = read_decimal(frame, at, int(table[SIZE_DECIMALS]), int(table[SIZE_MULTIPLE]), signed)
+        trades[row, TRADE_LOTS] = abs(value)
+        if signed != 0:
+            trades[row, TRADE_SIDE] = SELL if value < 0 else BUY
     elif action == INTEGER:
-        cell = argument + 1
-        at, value = read_scaled_integer(frame, at, int(table[cell + 1]), int(table[cell + 2]))
+        cell = argument + 2
+        at, value = read_slot(frame, at, int(table[cell + 1]), int(table[cell + 2]))
         trades[row, int(table[cell])] = value
     else:
         at, option = match_option(frame, at, table, argument)
@@ -117,19 +131,37 @@ def scan_field(frame: Frame, at: int, table: Ints, action: int, argument: int, t
         elif option == NO_OPTION:
             return -REFUSED_MARKET
         elif action == SIDE:
-            trades[row, TRADE_SIDE] = SELL if option == 0 else BUY
+            trades[row, TRADE_SIDE] = SELL if option & 1 == 0 else BUY
     return at
+
+
+@borrowing_kernel(PAIR(FRAME, I64, READ_I64_1, I64))
+def scan_ignore(frame: Frame, at: int, table: Ints, argument: int) -> Pair:
+    """A value that may mark a frame without flow, or must be the constant expected otherwise: (position after it, IGNORED or 0)."""
+    expected = int(table[argument + 2]) != 0
+    first = byte_at(frame, at) if at < frame.shape[0] else 0
+    if first in (QUOTE, LETTER_T, LETTER_F):
+        at, option = match_option(frame, at, table, argument + 3)
+        if at < 0:
+            return at, 0
+        if option != NO_OPTION and option < int(table[argument]):
+            return at, IGNORED
+        return (-REFUSED_MARKET if expected and option == NO_OPTION else at), 0
+    at = skip_value(frame, at)
+    if at >= 0 and first == OPEN_ARRAY and int(table[argument + 1]) != 0:
+        return at, IGNORED
+    return (-REFUSED_SHAPE if expected and at >= 0 else at), 0
 
 
 @borrowing_kernel(PAIR(FRAME, I64))
 def after_row(frame: Frame, at: int) -> Pair:
-    """From behind a row's `}` to the next row, or behind the array's `]`: (position, NEXT_MEMBER or ENDED)."""
+    """From behind a row to the next one, or behind the array's `]`: (position, NEXT_ROW or ENDED)."""
     at = skip_space(frame, at)
     if at >= frame.shape[0]:
         return -REFUSED_SYNTAX, ENDED
     byte = byte_at(frame, at)
     if byte == COMMA:
-        return skip_space(frame, at + 1), NEXT_MEMBER
+        return skip_space(frame, at + 1), NEXT_ROW
     if byte != CLOSE_ARRAY:
         return -REFUSED_SYNTAX, ENDED
     return at + 1, ENDED
@@ -145,7 +177,7 @@ def scan_trades(frame: Frame, table: Ints, trades: Ints) -> int:
         trades: int64[capacity, TRADE_SIZE], overwritten up to the count. capacity >= 1.
 
     Returns:
-        The number of trades (0 for an empty list), or minus the REFUSED_* code; after a refusal `trades` holds nothing of use.
+        The number of trades (0 for an empty list and for a frame that the grammar ignores), or minus the REFUSED_* code; after a refusal `trades` holds nothing of use.
     """
     end = frame.shape[0]
     capacity = trades.shape[0]
@@ -154,66 +186,81 @@ def scan_trades(frame: Frame, table: Ints, trades: Ints) -> int:
     count = 0
     clear_row(trades, 0)
     node = int(table[ROOT])
-    at = open_object(frame, skip_space(frame, 0))
+    at = open_node(frame, skip_space(frame, 0), table, node)
     if at < 0:
         return at
+    index = 0
     seen = 0
+    ignored = 0
     fresh = True
     while True:
-        if not (fresh and at < end and byte_at(frame, at) == CLOSE_OBJECT):
-            at, entry = read_key(frame, at, table, node)
-            if at < 0:
-                return at
-            if entry == UNKNOWN:
-                at = skip_scalar(frame, at)
+        if not (fresh and at < end and byte_at(frame, at) == int(table[node + NODE_CLOSE])):
+            if int(table[node + NODE_CLOSE]) == CLOSE_OBJECT:
+                at, entry = read_key(frame, at, table, node)
+                if at < 0:
+                    return at
             else:
+                entry = find_element(table, node, index)
+            if entry != UNKNOWN:
                 if seen & int(table[entry + ENTRY_BIT]):
                     return -REFUSED_DUPLICATE
                 seen |= int(table[entry + ENTRY_BIT])
+            if entry == UNKNOWN or ignored != 0:
+                at = skip_value(frame, at)
+            else:
                 openers = int(table[entry + ENTRY_OPENERS])
                 action = int(table[entry + ENTRY_ACTION])
                 argument = int(table[entry + ENTRY_ARGUMENT])
-                at = open_arrays(frame, at, openers)
-                if at < 0:
-                    return at
+                if openers != 0:
+                    at = open_arrays(frame, at, openers)
+                    if at < 0:
+                        return at
                 if action == ROWS and at < end and byte_at(frame, at) == CLOSE_ARRAY:
                     at += 1
-                elif action in (OBJECT, ROWS):
-                    at = open_object(frame, at)
+                elif action in (NODE, ROWS):
+                    at = open_node(frame, at, table, argument)
                     if at < 0:
                         return at
                     node = argument
+                    index = 0
                     fresh = True
                     continue
                 else:
-                    at = scan_field(frame, at, table, action, argument, trades, count)
-                    if at >= 0:
+                    if action == IGNORE:
+                        at, ignored = scan_ignore(frame, at, table, argument)
+                    else:
+                        at = scan_field(frame, at, table, action, argument, trades, count)
+                    if at >= 0 and openers != 0:
                         at = close_arrays(frame, at, openers)
             if at < 0:
                 return at
         fresh = False
-        at, node, more = after_member(frame, at, table, node)
-        if more == ENDED and int(table[node + NODE_IS_ROW]) != 0 and at >= 0:
+        at, node, index = after_member(frame, at, table, node, index)
+        if index == ENDED and int(table[node + NODE_IS_ROW]) != 0 and at >= 0:
             if seen & int(table[ROW_REQUIRED]) != int(table[ROW_REQUIRED]):
                 return -REFUSED_MISSING
             settle_row(trades, count)
             count += 1
             seen &= ~int(table[ROW_BITS])
             at, more = after_row(frame, at)
-            if more == NEXT_MEMBER:
+            if more == NEXT_ROW:
                 if count == capacity:
                     return -REFUSED_CAPACITY
                 clear_row(trades, count)
-                at = open_object(frame, at)
+                at = open_node(frame, at, table, node)
+                index = 0
                 fresh = True
             elif at >= 0:
-                at, node, more = after_member(frame, at, table, int(table[node + NODE_PARENT]))
+                index = int(table[node + NODE_INDEX])
+                at, node, index = after_member(frame, at, table, int(table[node + NODE_PARENT]), index)
         if at < 0:
             return at
-        if more == ENDED:
+        if index == ENDED:
             break
     if skip_space(frame, at) != end:
         return -REFUSED_SYNTAX
+    if ignored != 0:
+        return 0
     if seen & int(table[REQUIRED]) != int(table[REQUIRED]):
         return -REFUSED_MISSING
     if int(table[SINGLE]) != 0:

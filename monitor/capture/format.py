@@ -79,13 +79,21 @@ def event_topic(kind: str) -> str:
 def event_schema(kind: str) -> tuple[str, bytes]:
     """Name and text of the JSON Schema of a kind: enough for MCAP tools to show the fields."""
     fields = {key: {"type": kinds} for key, kinds in _FIELDS[kind].items()}
-    schema = {"type": "object", "properties": fields, "required": [key for key in fields if not key.startswith("body")]}
+    schema = {"type": "object", "properties": fields, "required": [key for key in fields if key not in _OPTIONAL]}
     return f"undertow.recording.{kind}.v{SCHEMA_VERSION}", orjson.dumps(schema)
 
 
 _FIELDS: Final[dict[str, dict[str, Any]]] = {
     "instruments_listed": {"venue": "string", "instruments": "array", "refused": "array"},
-    "connected": {"venue": "string", "connection": "integer", "name": "string", "url": "string", "topics": "array"},
+    "connected": {
+        "venue": "string",
+        "connection": "integer",
+        "name": "string",
+        "url": "string",
+        "topics": "array",
+        "encoding": "string",
+        "address": "object",
+    },
     "disconnected": {"venue": "string", "connection": "integer", "reason": "string"},
     "rest_replied": {
         "venue": "string",
@@ -97,6 +105,14 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {
     "venue_halted": {"venue": "string", "reason": "string", "until": ["integer", "null"]},
     "gap": {"since": "integer", "frames": "integer", "bytes": "integer", "reason": "string"},
     "checkpoint": {"count": "integer"},
+}
+_OPTIONAL: Final = ("body", "body_base64", "encoding", "address")
+# Of a topic, written where they say something; its grammars are the venue module's.
+_TOPIC_FIELDS: Final[dict[str, Any]] = {
+    "first_seconds": None,
+    "significant_figures": None,
+    "cadence_seconds": None,
+    "alias": "",  # standing state only: what the venue called it, for frames of a connection whose beginning is not in this file
 }
 
 
@@ -116,13 +132,14 @@ def encode(event: StateEvent) -> tuple[str, bytes]:
                 "connection": event.connection,
                 "name": event.plan.name,
                 "url": event.plan.url,
-                "topics": [
-                    {"key": t.key, "channel": t.channel, "symbols": t.symbols, "silence_seconds": t.silence_seconds}
-                    for t in event.plan.topics
-                ],
+                "topics": [_topic_fields(topic) for topic in event.plan.topics],
             }
+            if event.plan.encoding != "text":
+                body["encoding"] = event.plan.encoding
+            if event.plan.address is not None:
+                body["address"] = _request_fields(event.plan.address)
         case RestReplied():
-            body = {"venue": event.venue, "request": asdict(event.request), "error": event.error}
+            body = {"venue": event.venue, "request": _request_fields(event.request), "error": event.error}
             try:
                 body["body"] = event.body.decode()
             except UnicodeDecodeError:
@@ -171,16 +188,36 @@ def _instrument(fields: dict[str, Any]) -> Instrument:
     return Instrument(**(fields | {name: Decimal(fields[name]) for name in _DECIMAL_FIELDS}))
 
 
+def _request_fields(request: RestRequest) -> dict[str, Any]:
+    """A GET without its missing body: the fields of every recording since the first."""
+    fields = asdict(request)
+    if request.body is None:
+        del fields["body"]
+    return fields
+
+
+def _topic_fields(topic: Topic) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "key": topic.key,
+        "channel": topic.channel,
+        "symbols": topic.symbols,
+        "silence_seconds": topic.silence_seconds,
+    }
+    more = {name: getattr(topic, name) for name in _TOPIC_FIELDS}
+    return fields | {name: value for name, value in more.items() if value != _TOPIC_FIELDS[name]}
+
+
 def _topic(venue: str, fields: dict[str, Any], topic_of: TopicOf) -> Topic:
     symbols, silence = tuple(fields["symbols"]), fields["silence_seconds"]
+    more = {name: fields.get(name, default) for name, default in _TOPIC_FIELDS.items()}
     known = topic_of(venue, fields["key"])
     if known is not None:
-        return replace(known, symbols=symbols, silence_seconds=silence)
+        return replace(known, symbols=symbols, silence_seconds=silence, **more)
     channel = Channel(fields["channel"])
     # A book or trade topic without its grammar cannot be scanned: its frames are known and not used.
     if channel in (Channel.BOOK, Channel.TRADES):
         channel = Channel.OTHER
-    return Topic(key=fields["key"], channel=channel, symbols=symbols, silence_seconds=silence)
+    return Topic(key=fields["key"], channel=channel, symbols=symbols, silence_seconds=silence, **more)
 
 
 def _instruments_listed(at: int, body: dict[str, Any], _: TopicOf) -> InstrumentsListed:
@@ -190,7 +227,15 @@ def _instruments_listed(at: int, body: dict[str, Any], _: TopicOf) -> Instrument
 
 def _connected(at: int, body: dict[str, Any], topic_of: TopicOf) -> Connected:
     topics = tuple(_topic(body["venue"], fields, topic_of) for fields in body["topics"])
-    return Connected(at, body["venue"], body["connection"], ConnectionPlan(body["name"], body["url"], topics))
+    address = body.get("address")
+    plan = ConnectionPlan(
+        name=body["name"],
+        url=body["url"],
+        topics=topics,
+        encoding=body.get("encoding", "text"),
+        address=None if address is None else RestRequest(**address),
+    )
+    return Connected(at, body["venue"], body["connection"], plan)
 
 
 def _rest_replied(at: int, body: dict[str, Any], _: TopicOf) -> RestReplied:

@@ -11,13 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from monitor.capture.aliases import learn
 from monitor.capture.inference import Finest, book_values, topic_values
 from monitor.capture.lines import CaptureLine, shown
-from monitor.capture.recognise import Sender, recognise
 from monitor.errors import FrameError, RecordingError
 from monitor.events import Connected, Disconnected, Event, FrameReceived, InstrumentsListed, RestReplied
 from monitor.facts import Channel, Instrument
+from monitor.feed.aliases import Aliases
 from monitor.venues.base import ConnectionPlan, Topic, Venue
+from monitor.venues.recognise import Sender, recognise
 
 INSTANCE: Final = "import"  # never the name of a service that deletes its own old files: imports are kept
 _SYMBOL_PARAMETERS: Final = ("symbol", "instId")
@@ -77,6 +79,7 @@ class Job:
         self.finest: dict[str, Finest] = {}
         self.start = 0
         self._sources: dict[str, _Source] = {}
+        self._aliases: dict[str, Aliases] = {}  # source -> what the venue called its subscriptions
         self._topics: dict[str, Topic] = {}
         self._known_keys = 0
         self._lines = self._frames = self._replies = self._connections = self._reordered = 0
@@ -93,6 +96,7 @@ class Job:
                 self.start = line.at
             if line.kind == "open":
                 self._source(line.source)
+                self._aliases.pop(line.source, None)
             elif line.kind == "frame":
                 first = first or line
                 self._survey_frame(line)
@@ -110,7 +114,7 @@ class Job:
         sender = sender_of(line)
         if sender is not None:
             refuse_retired(self.path, line, sender)
-        topic = self._topic(line.data)
+        topic = self._topic(line)
         if topic is None or not self._wanted(topic):
             return
         self._source(line.source).keys.setdefault(topic.key, topic)
@@ -131,6 +135,7 @@ class Job:
         by_symbol = {instrument.symbol: instrument for instrument in instruments}
         name, at = self.venue.name, self.start
         yield InstrumentsListed(at, name, instruments)
+        self._aliases.clear()
         for line in lines:
             self._lines += 1
             self._reordered += line.at < at
@@ -138,13 +143,14 @@ class Job:
             if line.kind == "sent":
                 self._skipped["sent by the recorder"] += 1
             elif line.kind == "open":
+                self._aliases.pop(line.source, None)
                 yield from self._opened(at, self._source(line.source), line.url, instruments)
             elif line.kind == "reply":
                 reply = self._reply(at, line, by_symbol)
                 if reply is not None:
                     yield reply
             else:
-                topic = self._topic(line.data)
+                topic = self._topic(line)
                 if topic is not None and not self._wanted(topic):
                     self._skipped["market not asked for"] += 1
                     continue
@@ -185,13 +191,16 @@ class Job:
         return RestReplied(at, self.venue.name, request, line.data)
 
     # -- both
-    def _topic(self, frame: bytes) -> Topic | None:
+    def _topic(self, line: CaptureLine) -> Topic | None:
         """The topic of a data frame; unknown keys become topics that are known and not used."""
+        frame = line.data
         found = self.venue.frame_key(frame)
         try:
             key = found.decode() if found is not None else self.venue.slow_frame_key(frame)
         except (FrameError, UnicodeDecodeError):
             key = None
+        if self.venue.aliased:
+            key = self._named(line, key)
         if key is None:
             return None
         topic = self._topics.get(key)
@@ -203,6 +212,15 @@ class Job:
                 self._known_keys += 1
             topic = self._topics[key] = known or Topic(key, Channel.OTHER, ())
         return topic
+
+    def _named(self, line: CaptureLine, alias: str | None) -> str | None:
+        """The key that a frame's alias stands for on its connection; one that no acknowledgement explained stands for nothing."""
+        aliases = self._aliases.setdefault(line.source, Aliases())
+        learn(self.venue, aliases, line.data)
+        key = None if alias is None else aliases.key(alias)
+        if alias is not None and key is None:
+            self._unknown_keys[alias] = None
+        return key
 
     def _wanted(self, topic: Topic) -> bool:
         return self.symbols is None or not topic.symbols or not self.symbols.isdisjoint(topic.symbols)

@@ -2,21 +2,21 @@
 
 Tick and lot are the finest decimals seen in the whole capture, trailing zeros left out: every price and size of the capture is
 exact on that grid, the venue's own step may be coarser (0.5 reads as 0.1) or finer than what happened to be seen. Inferred
-figures serve this recording, never a live market. What the frames read is declared by the venue's grammars; nothing here knows a venue,
-but for the contract sizes below, which no frame tells.
+figures serve this recording, never a live market. What the frames read is declared by the venue's grammars; nothing here knows a venue.
+What a contract holds no frame tells: derivatives of which the venue's module does not know it are refused.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-import orjson
-
+from engines.wire.errors import WireError
 from engines.wire.grammar import BookGrammar, Path, TradeGrammar
+from engines.wire.json_text import follow, parse
+from engines.wire.plain import plain_text_levels
 from monitor.errors import RecordingError
 from monitor.facts import ContractType, Instrument
 from monitor.venues.base import Topic, Venue
@@ -27,10 +27,6 @@ _DOLLAR_SETTLED: Final = frozenset({"USDT", "USDC", "FDUSD", "BUSD", "TUSD"})
 _MAX_DECIMALS: Final = 18  # what a Grid holds
 _MAX_PLACES: Final = 40  # digits of a number, before and after the point: more is no price
 _PERPETUAL_USDC: Final = "PERP"  # Bybit's USDC perpetuals: BTCPERP
-
-# Coins per contract where the venue counts contracts. OKX, GET /api/v5/public/instruments, ctVal * ctMult.
-_COUNTS_CONTRACTS: Final = ("okx_swap",)
-_CONTRACT_SIZES: Final[Mapping[tuple[str, str], Decimal]] = {("okx_swap", "BTC-USDT-SWAP"): Decimal("0.01")}
 
 
 @dataclass(slots=True)
@@ -62,18 +58,23 @@ def topic_values(topic: Topic, data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def book_values(grammar: BookGrammar, data: bytes) -> Iterator[tuple[str, str]]:
-    row = grammar.row
-    root = _load(data, quoted=row.quoted)
-    for path in (grammar.bids, grammar.asks):
-        for level in _list(_at(root, path)):
-            if isinstance(level, list) and len(level) > max(row.price, row.size):
-                yield from _pair(level[row.price], level[row.size])
+    try:
+        bids, asks = plain_text_levels(grammar, data)
+    except WireError:
+        return
+    for price, size in (*bids, *asks):
+        yield from _pair(price, size)
 
 
 def _trade_values(grammar: TradeGrammar, data: bytes) -> Iterator[tuple[str, str]]:
-    rows = _at(_load(data, quoted=grammar.quoted), grammar.rows)
-    for trade in [rows] if grammar.single else _list(rows):
-        yield from _pair(_at(trade, grammar.price), _at(trade, grammar.size))
+    try:
+        rows = follow(parse(data), grammar.rows)
+    except WireError:
+        return
+    for trade in [rows] if grammar.single else rows if isinstance(rows, list) else []:
+        size = _at(trade, grammar.size)
+        unsigned = size.removeprefix("-") if grammar.signed and isinstance(size, str) else size
+        yield from _pair(_at(trade, grammar.price), unsigned)
 
 
 def _pair(price: Any, size: Any) -> Iterator[tuple[str, str]]:
@@ -94,24 +95,11 @@ def _plain(text: str) -> str:
     return f"{value:f}"
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _load(data: bytes, *, quoted: bool) -> Any:
-    try:
-        return orjson.loads(data) if quoted else json.loads(data, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and len(value) > step else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-    return value
+    try:
+        return follow(value, path)
+    except WireError:
+        return None
 
 
 def infer(venue: Venue, seen: Mapping[str, Finest], known: Sequence[Instrument]) -> tuple[Instrument, ...]:
@@ -128,9 +116,10 @@ def _instrument(venue: Venue, symbol: str, finest: Finest) -> Instrument:
         raise RecordingError(
             f"the capture's market {symbol} has more than {_MAX_DECIMALS} decimals: restrict it with --symbols"
         )
-    if venue.name in _COUNTS_CONTRACTS and (venue.name, symbol) not in _CONTRACT_SIZES:
+    contract_size = venue.unlisted_contract_size(symbol)
+    if contract_size is None:
         raise RecordingError(
-            f"{venue.name} counts contracts of {symbol} and no frame says how many coins one holds: restrict the import with --symbols"
+            f"no frame of {venue.name} tells how many coins one unit of {symbol} holds: restrict the import with --symbols"
         )
     contract: ContractType = "spot"
     if "spot" not in venue.contract_types:
@@ -145,18 +134,20 @@ def _instrument(venue: Venue, symbol: str, finest: Finest) -> Instrument:
         contract_type=contract,
         tick_size=Decimal(1).scaleb(-finest.price),
         lot_size=Decimal(1).scaleb(-finest.size),
-        contract_size=_CONTRACT_SIZES.get((venue.name, symbol), Decimal(1)),
+        contract_size=contract_size,
         unit_multiplier=multiplier,
         status="inferred from a capture",
     )
 
 
 def split(symbol: str) -> tuple[str, str]:
-    """Base and quote of a market's name, ("", "") when it names none we know: BTCUSDT, BTC-USDT-SWAP, BTCPERP, BTCUSDT_250926."""
+    """Base and quote of a market's name, ("", "") when it names none we know: BTCUSDT, BTC-USDT-SWAP, BTC_USDT, BTCPERP, BTCUSDT_250926."""
     parts = symbol.replace("/", "-").split("-")
     if len(parts) > 1:
         return parts[0], parts[1]
-    name = symbol.partition("_")[0]
+    name, _, tail = symbol.partition("_")
+    if tail in _QUOTES:
+        return name, tail
     if name.endswith(_PERPETUAL_USDC):
         return name.removesuffix(_PERPETUAL_USDC), "USDC"
     for quote in _QUOTES:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,11 @@ import structlog
 from monitor.capture.container import CHUNK_BYTES, Opener, exclusive
 from monitor.capture.format import Checkpoint, Gap, StateEvent
 from monitor.capture.retention import MAX_SAME_SECOND, delete_oldest, file_name
-from monitor.capture.standing import Standing
+from monitor.capture.standing import Standing, registered
 from monitor.capture.writer import RecordingWriter
 from monitor.errors import RecordingError
 from monitor.events import Event, FrameReceived, RestReplied
+from monitor.venues.base import Venue
 
 GIB: Final = 1 << 30
 POLL_SECONDS: Final = 0.2  # how often the writer looks at the queue
@@ -74,6 +75,7 @@ class Recorder:
 
     on_rotate: called on the writer's thread after a new file was begun while others went before (use `call_soon_threadsafe`): books
         that a REST snapshot seeds can be asked for again, so that the new file alone has verified books soon.
+    venues: those whose frames carry names that only an acknowledgement explains (`Venue.aliased`) are asked for them by name.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Recorder:
         max_pending_bytes: int = MAX_PENDING_BYTES,
         retry_seconds: float = RETRY_SECONDS,
         opener: Opener = exclusive,
+        venues: Callable[[], Mapping[str, Venue]] = registered,
     ) -> None:
         if not max_total_gib > 0:
             raise RecordingError(f"recording.max_total_gib is {max_total_gib}: give more than 0, or turn recording off")
@@ -113,7 +116,7 @@ class Recorder:
 
         # The writer's side.
         self._file: RecordingWriter | None = None
-        self._standing = Standing()
+        self._standing = Standing(venues)
         self._run = ""
         self._part = 0
         self._file_start = 0
@@ -279,7 +282,9 @@ class Recorder:
             if lossy:
                 self._lose(at, size)
         finally:
-            if not isinstance(entry, tuple):
+            if isinstance(entry, tuple):
+                self._standing.frame(entry[1], entry[2], entry[3])
+            else:
                 self._standing.update(entry)
         if self._file is not None and self._file.container.pending_bytes >= self._chunk_bytes:
             self._flush()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-PIPE_WIDTH = 200  # of tables that no terminal folds
+PIPE_WIDTH = 400  # of tables that no terminal folds
 
 
 class _Console(Console):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.options import LogFormat, LogLevel, Speed
+from monitor.cli.options import LogFormat, LogLevel, SimulatedAssets, SimulatedVenues, Speed
 
 EXAMPLES = (
     ("undertow demo", "Longs pile up, a sale hits them, a cascade follows; Ctrl-C ends it"),
@@ -23,6 +23,8 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, metavar="N", help="End after so long; else on Ctrl-C.")
     ] = None,
+    venues: SimulatedVenues = None,
+    assets: SimulatedAssets = None,
     seed: Annotated[int, typer.Option(help="Of the scenario's random numbers.")] = 1,
     log_format: LogFormat = "console",
     log_level: LogLevel = "warning",
@@ -42,4 +44,4 @@ def demo(
     with stoppable():
         from monitor.cli.demo_run import DemoOrder, run_demo
 
-        run_loop(run_demo(DemoOrder(scenario, speed, seconds, seed)))
+        run_loop(run_demo(DemoOrder(scenario, speed, seconds, seed, venues, assets)))

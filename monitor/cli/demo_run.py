@@ -42,6 +42,8 @@ class DemoOrder:
     speed: float
     seconds: float | None
     seed: int
+    venues: str | None = None  # as given on the command line
+    assets: str | None = None
 
 
 class _Screen:
@@ -136,7 +138,8 @@ async def run_demo(order: DemoOrder) -> None:
 @asynccontextmanager
 async def _venues(order: DemoOrder) -> AsyncIterator[Process]:
     """The child. In a session of its own, so that Ctrl-C on the terminal reaches the service alone."""
-    wanted = {"scenario": order.scenario, "seed": order.seed, "speed": order.speed}
+    names = ("scenario", "seed", "speed", "venues", "assets")
+    wanted = {name: getattr(order, name) for name in names}
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor.cli.demo_venues", json.dumps(wanted)),
         stdin=asyncio.subprocess.PIPE,

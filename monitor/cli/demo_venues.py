@@ -35,7 +35,8 @@ def main() -> int:
     logs.configure(level="warning")
     order = json.loads(sys.argv[1])
     try:
-        run_loop(serve(scenario_venues(order["scenario"], order["seed"], order["speed"], "127.0.0.1")))
+        chosen = {name: order.get(name) for name in ("venues", "assets")}
+        run_loop(serve(scenario_venues(order["scenario"], order["seed"], order["speed"], "127.0.0.1", **chosen)))
     except Exception as error:
         known = first_known(error)
         if known is None:

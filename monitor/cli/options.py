@@ -21,4 +21,11 @@ ConfigFiles = Annotated[
     ),
 ]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
+SimulatedVenues = Annotated[
+    str | None,
+    typer.Option("--venues", metavar="NAMES", help="Which venues: names with commas, or all; else the usual three."),
+]
+SimulatedAssets = Annotated[
+    str | None, typer.Option("--assets", metavar="NAMES", help="Which assets: names with commas, or all; else BTC and ETH, and all with --venues."),
+]  # fmt: skip
 Speed = Annotated[float, typer.Option(min=0.001, max=1000, help="Times real time.")]

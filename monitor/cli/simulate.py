@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import LogFormat, LogLevel, Speed
+from monitor.cli.options import LogFormat, LogLevel, SimulatedAssets, SimulatedVenues, Speed
 
 if TYPE_CHECKING:
     from monitor.cli.simulated import Simulated
@@ -17,6 +17,7 @@ MAX_FIRST_PORT = 65_500  # leaves room for a port a venue and the control port
 
 EXAMPLES = (
     ("undertow simulate --scenario cascade --write-config sim.toml", "Three venues on loopback, and the settings that point at them"),
+    ("undertow simulate --scenario calm --venues bybit_linear,okx_swap --assets all", "Some venues, with every market they simulate"),
     ("undertow run -c sim.toml", "The service on them, in another terminal"),
     ("undertow simulate --recording captures/ --listen 127.0.0.1:9700", "A recording, served over the venues' protocols; ports from 9700 on"),
     ("""curl -X POST localhost:PORT/faults -d '{"kind": "gap", "venue": "okx_swap", "count": 1}'""", "Misbehave on command; GET lists the kinds"),
@@ -37,6 +38,8 @@ def simulate(
     write_config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the settings that point at the simulated venues.")
     ] = None,
+    venues: SimulatedVenues = None,
+    assets: SimulatedAssets = None,
     seed: Annotated[int, typer.Option(help="Of the scenario's random numbers.")] = 1,
     speed: Speed = 1.0,
     log_format: LogFormat = "console",
@@ -45,6 +48,8 @@ def simulate(
     """The simulated venues alone: they speak the real protocols, until SIGTERM or Ctrl-C."""
     if (scenario is None) == (recording is None):
         raise typer.BadParameter("give one of --scenario NAME and --recording FILE")
+    if recording is not None and (venues is not None or assets is not None):
+        raise typer.BadParameter("--venues and --assets choose from a scenario; a recording has its own")
     from monitor import logs
     from monitor.cli.loop import run_loop, stoppable
 
@@ -54,10 +59,10 @@ def simulate(
         from monitor.cli.simulated import recorded_venues, scenario_venues
 
         if scenario is not None:
-            venues = scenario_venues(scenario, seed, speed, host, port)
+            simulated = scenario_venues(scenario, seed, speed, host, port, venues=venues, assets=assets)
         else:
-            venues = recorded_venues(recording or [], speed, host, port)
-        run_loop(_serve(venues, write_config))
+            simulated = recorded_venues(recording or [], speed, host, port)
+        run_loop(_serve(simulated, write_config))
 
 
 def split_listen(listen: str) -> tuple[str, int]:

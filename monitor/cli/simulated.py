@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.capture.source import open_source
 from monitor.cli.addresses import reachable
+from monitor.cli.names import need_known
+from monitor.simulator.protocols.registry import PROTOCOLS, USUAL
 from monitor.simulator.service import SimulatedVenues, VenueHost, venue_settings
-from monitor.simulator.specs import VENUES as SCENARIO_VENUES
+from monitor.simulator.specs import ASSETS, USUAL_ASSETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,48 @@ class Simulated:
         return reachable(self.host.control_origin)
 
 
-def scenario_venues(scenario: str, seed: int, speed: float, host: str, first_port: int = 0) -> Simulated:
-    """Venues living through a scenario. Raises SettingsError: no such scenario."""
-    ports, control = _ports(SCENARIO_VENUES, first_port)
-    venues = SimulatedVenues(scenario, seed, speed, host, ports=ports, control_port=control)
-    return Simulated(venues, venues.symbols)
+def scenario_venues(
+    scenario: str,
+    seed: int,
+    speed: float,
+    host: str,
+    first_port: int = 0,
+    *,
+    venues: str | None = None,
+    assets: str | None = None,
+) -> Simulated:
+    """Venues living through a scenario. `venues`, `assets`: names with commas, `all`, or None: the usual ones; venues that were
+    named come with all their markets.
+
+    Raises:
+        SettingsError: no such scenario, venue or asset.
+    """
+    names = chosen("--venues", venues, PROTOCOLS, USUAL)
+    ports, control = _ports(names, first_port)
+    host_of_all = SimulatedVenues(
+        scenario,
+        seed,
+        speed,
+        host,
+        venues=names,
+        assets=chosen("--assets", assets, ASSETS, USUAL_ASSETS if venues is None else tuple(ASSETS)),
+        ports=ports,
+        control_port=control,
+    )
+    return Simulated(host_of_all, host_of_all.symbols)
+
+
+def chosen(option: str, given: str | None, known: Iterable[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """What an option with a list of names means. Raises SettingsError."""
+    if given is None:
+        return tuple(usual)
+    names = list(known)
+    if given == "all":
+        return tuple(names)
+    wanted = list(dict.fromkeys(name.strip() for name in given.split(",")))
+    for name in wanted:
+        need_known(option, name, [*names, "all"])
+    return tuple(wanted)
 
 
 def recorded_venues(paths: Sequence[Path], speed: float, host: str, first_port: int = 0) -> Simulated:

@@ -9,12 +9,14 @@ class Reason(StrEnum):
     # the other end, or the network
     CLOSED_BY_VENUE = "closed_by_venue"
     CONNECTION_LOST = "connection_lost"
-    FRAME_TOO_BIG = "frame_too_big"
+    FRAME_TOO_BIG = "frame_too_big"  # as it came, or inflated
+    FRAME_DAMAGED = "frame_damaged"  # a compressed frame that does not inflate
     PROTOCOL_ERROR = "protocol_error"
     SEND_STALLED = "send_stalled"  # the venue no longer reads what we write
     # asked for by a session or the hub
     PING_LOST = "ping_lost"
     SILENT = "silent"
+    CONNECTION_GAP = "connection_gap"  # the venue's numbers of the connection show that a frame is missing
     LIFETIME = "lifetime"  # the planned move before the venue's own cut
     SHUTDOWN_ANNOUNCED = "shutdown_announced"
     OPERATIONS_SPENT = "operations_spent"  # no subscribe frames left this hour on this connection

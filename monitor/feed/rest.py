@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import aiohttp
 import structlog
@@ -24,6 +25,8 @@ HALT_SECONDS: dict[int, float | None] = {
 }  # where neither venue module nor Retry-After says more
 JSON_STARTS = b"{["
 ERROR_LENGTH = 200
+_GET: dict[str, Any] = {"method": "GET"}
+_JSON = {"content-type": "application/json"}
 
 log = structlog.get_logger("monitor.feed.rest")
 
@@ -32,7 +35,7 @@ OnHalt = Callable[[str, int | None], None]  # reason, until
 
 
 class RestClient:
-    """One venue's requests. `submit` answers through `on_reply`; `ask` answers its caller (instruments)."""
+    """One venue's requests. `submit` answers through `on_reply`; `ask` answers its caller (instruments, addresses of sockets)."""
 
     def __init__(
         self,
@@ -78,7 +81,9 @@ class RestClient:
         )
         connector = aiohttp.TCPConnector(limit=self._options.rest_concurrency, ssl=self._ssl or True)
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as http,
+            aiohttp.ClientSession(
+                connector=connector, timeout=timeout, trust_env=False, headers=dict(self._venue.headers)
+            ) as http,
             asyncio.TaskGroup() as tasks,
         ):
             while True:
@@ -97,7 +102,7 @@ class RestClient:
 
     async def _perform(self, http: aiohttp.ClientSession, request: RestRequest) -> None:
         try:
-            body = await self._get(http, request)
+            body = await self._exchange(http, request)
         except VenueStopped as stopped:
             self._halt(request, stopped)
         except RetryLater as later:
@@ -108,7 +113,8 @@ class RestClient:
             self._answer(request, b"", error)
         except Exception as error:
             # A venue module that trips over an answer costs this answer, not the queue.
-            where = trail(error)  # a rendered traceback would read source files in the loop
+            # A rendered traceback would read source files in the loop; of a handed-out address not even the words may be told.
+            where = type(error).__name__ if request.purpose == "address" else trail(error)
             log.error("rest_reply_not_judged", venue=self._venue.name, purpose=request.purpose, error=where)  # noqa: TRY400
             self.budget.failed(request, self._clock.now())
             self._answer(request, b"", FrameError(f"{type(error).__name__} while judging the reply"))
@@ -117,10 +123,11 @@ class RestClient:
             self._answer(request, body, None)
         self._wake.set()
 
-    async def _get(self, http: aiohttp.ClientSession, request: RestRequest) -> bytes:
+    async def _exchange(self, http: aiohttp.ClientSession, request: RestRequest) -> bytes:
         url = replace_origin(request.url, self._options.rest_origin)
+        asked = _GET if request.body is None else {"method": "POST", "data": request.body, "headers": _JSON}
         try:
-            async with http.get(url, allow_redirects=False, proxy=self._options.proxy) as reply:
+            async with http.request(url=url, allow_redirects=False, proxy=self._options.proxy, **asked) as reply:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
                 body = await _read(reply, self._options.rest_max_body_bytes)
         except TimeoutError:

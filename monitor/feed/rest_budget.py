@@ -1,4 +1,10 @@
-"""Which REST request may go when, sans-I/O: weight, priorities, fairness, back-off, halts."""
+"""Which REST request may go when, sans-I/O: weight, priorities, fairness, back-off, halts.
+
+Each venue has a budget of its own, also where two venues of one exchange share one limit of the address. Their shares
+(0.3 by default) add up to less than the whole; and where the venue tells what the address used, each reads the other's spending
+from its own replies and stops at SAFE_SHARE. What the other spends between two of our replies is at most its `concurrency`
+requests on the wire, some percent of the limit; the rest of SAFE_SHARE covers it. So no pool has to be shared by name.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +15,9 @@ from monitor.clock import SECOND
 from monitor.feed.window import SpendWindow
 from monitor.venues.base import Limits, RestPurpose, RestRequest
 
-# Nothing runs without the first; a poll weighs a twentieth of a deep snapshot, and a crash that wants many of those must not
-# cost the open interest.
-PRIORITY: tuple[RestPurpose, ...] = ("instruments", "snapshot", "poll", "deep")
+# No socket opens without the first where the venue hands out addresses, and nothing runs without the second; a poll weighs a
+# twentieth of a deep snapshot, and a crash that wants many of those must not cost the open interest.
+PRIORITY: tuple[RestPurpose, ...] = ("address", "instruments", "snapshot", "poll", "deep")
 SAFE_SHARE = (
     0.9  # of the venue's whole limit, ours and that of others at this address: beyond, we wait for its window to pass
 )

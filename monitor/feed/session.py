@@ -6,16 +6,21 @@ The same session runs live and in a replay; in a replay what it wants sent is dr
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from monitor.clock import SECOND
 from monitor.errors import FrameError
 from monitor.events import CloseConnection, OpenSuccessor, Send
 from monitor.facts import Channel
 from monitor.feed.faults import Fault, FaultKind
+from monitor.feed.numbers import ConnectionNumbers
 from monitor.feed.pinger import Pinger
 from monitor.feed.reasons import Reason
+from monitor.feed.routes import Routes
+from monitor.feed.silence import SilenceWatch
 from monitor.feed.subscriber import Subscriber
 from monitor.feed.subscription import ChannelCount, Phase, Subscription
+from monitor.feed.suspicion import Suspicion
 from monitor.venues.base import (
     Acked,
     ConnectionPlan,
@@ -31,7 +36,6 @@ from monitor.venues.base import (
 
 SessionAction = Send | OpenSuccessor | CloseConnection
 
-EXTRA_TOPICS = 1024  # known keys outside the plan that are remembered (captures); more are looked up each time
 REPLIES = 16  # application pings waiting for their answer; a venue that floods us gets the latest ones
 CLOSE_SPACING = (
     10 * SECOND
@@ -42,9 +46,24 @@ GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, lie evenly: neighbours
 
 
 class ConnectionSession:
-    """The protocol side of one socket. The hub owns it and executes what `start`, `tick` and `drain` return."""
+    """The protocol side of one socket. The hub owns it and executes what `start`, `tick` and `drain` return.
 
-    def __init__(self, venue: Venue, connection: int, plan: ConnectionPlan, opened_at: int, seed: int) -> None:
+    suspicion: what the last session of the same plan left behind (`suspects`).
+    """
+
+    route: Callable[[bytes, int], Topic | None]
+    """The topic of a data frame, counted; None for control frames, which are dealt with inside, and for frames that a numbered
+    connection has no use for (see `admits`). Never raises."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        connection: int,
+        plan: ConnectionPlan,
+        opened_at: int,
+        seed: int,
+        suspicion: Suspicion | None = None,
+    ) -> None:
         self.venue = venue
         self.connection = connection
         self.plan = plan
@@ -55,22 +74,23 @@ class ConnectionSession:
         self.unknown_keys = 0
         self.errors_said = 0
         self.last_error = ""
+        self._numbers = ConnectionNumbers()
         self._closed_at: int | None = None
         self._frame_key = venue.frame_key
-        self._by_key: dict[bytes | None, Subscription] = {}
-        self._planned: dict[str, Subscription] = {}
-        for topic in plan.topics:
-            subscription = Subscription(topic, self._count(topic.channel), planned=True)
-            self._planned[topic.key] = subscription
-            self._by_key[topic.key.encode()] = subscription
-        self._extra = 0
-        self._subscriber = Subscriber(venue, self._planned)
+        # Bound once: venues that do not number their connections pay nothing for those that do.
+        self.route = self._route_numbered if venue.sequenced else self.route_part
+        self._routes = Routes(venue, plan, self._count)
+        self._by_key = self._routes.by_key
+        self._planned = self._routes.planned
+        self._subscriber = Subscriber(venue, self._planned, opened_at, suspicion)
+        self._silence = SilenceWatch(self._planned, self._subscriber)
+        self._dead_after = None if venue.limits.silence_seconds is None else int(venue.limits.silence_seconds * SECOND)
         self._pinger = Pinger(venue.limits.ping, opened_at)
+        self._greeting: deque[str] = deque(venue.greeting(plan))
         self._replies: deque[str] = deque(maxlen=REPLIES)
         self._out: list[SessionAction] = []
         self._successor_at = _planned_move(venue.limits.lifetime_seconds, opened_at, seed, connection)
         self._successor_asked: int | None = None
-        self._health = 0
 
     # -- what the hub calls
     def start(self, at: int) -> list[str]:
@@ -84,10 +104,12 @@ class ConnectionSession:
                 return []
             self._closed_at = None
         self._subscriber.expire(at)
-        self._check_silence(at)
-        if self.closing:
-            return self.drain(at)
-        if self._pinger.overdue(at, self.heard_at):
+        nothing_helps = self._silence.check(at, self.heard_at)
+        if self.broken:
+            self._close(at, Reason.CONNECTION_GAP)
+        elif nothing_helps or (self._dead_after is not None and at - self.heard_at > self._dead_after):
+            self._close(at, Reason.SILENT)
+        elif self._pinger.overdue(at, self.heard_at):
             self._close(at, Reason.PING_LOST)
         elif self._successor_at is not None and at >= self._successor_at:
             self._ask_successor(at, Reason.LIFETIME)
@@ -100,8 +122,30 @@ class ConnectionSession:
         out, self._out = self._out, []
         return out
 
-    def route(self, frame: bytes, at: int) -> Topic | None:
-        """The topic of a data frame, counted; None for control frames, which are dealt with inside. Never raises."""
+    def admits(self, frame: bytes, at: int) -> bool:
+        """Whether the frame's number on its connection lets it be read. For a frame that is about to be split: its parts go to
+        `route_part`. A jump, or too many old numbers in a row, makes the session `broken` and asks for its end. A frame that is
+        not read is no sign of life: a connection that sends nothing else falls silent.
+        """
+        if not self.venue.sequenced:
+            return True
+        was_broken = self.broken
+        try:
+            number = self.venue.connection_sequence(frame)
+        except (FrameError, ValueError):
+            number = None  # whoever reads the frame whole will say what is wrong with it
+        if self._numbers.takes(number):
+            return True
+        self._count_other(frame)
+        if self.broken and not was_broken:
+            self._close(at, Reason.CONNECTION_GAP)
+        return False
+
+    def _route_numbered(self, frame: bytes, at: int) -> Topic | None:
+        return self.route_part(frame, at) if self.admits(frame, at) else None
+
+    def route_part(self, frame: bytes, at: int) -> Topic | None:
+        """As `route`, without a look at the connection's numbers: for the parts of a split frame."""
         self.heard_at = at
         key = self._frame_key(frame)
         subscription = self._by_key.get(key)
@@ -129,7 +173,7 @@ class ConnectionSession:
     @property
     def version(self) -> int:
         """Changes whenever `faults` may have."""
-        return self._health + self._subscriber.changes + self._pinger.changes
+        return self._silence.changes + self._subscriber.changes + self._pinger.changes
 
     def faults(self) -> tuple[Fault, ...]:
         """Everything wrong now, in the plan's order; empty when all is well."""
@@ -152,6 +196,16 @@ class ConnectionSession:
         return None if subscription is None else subscription.phase
 
     @property
+    def broken(self) -> bool:
+        """A frame is missing, or the numbers began anew: nothing here can be trusted any more, and `route` takes no frame."""
+        return self._numbers.broken
+
+    @property
+    def old_frames(self) -> int:
+        """Dropped because their number on the connection was not newer."""
+        return self._numbers.old
+
+    @property
     def closing(self) -> bool:
         """The session has asked for its own end and does nothing until it comes."""
         return self._closed_at is not None
@@ -163,10 +217,14 @@ class ConnectionSession:
             phase = subscription.phase
             if phase in (Phase.LIVE, Phase.REFUSED, Phase.UNANSWERED):
                 continue
-            if phase is Phase.ACKED and not subscription.silence:
+            if phase is Phase.ACKED and not subscription.must_speak:
                 continue
             return False
         return True
+
+    def suspects(self, at: int, reason: str) -> Suspicion | None:
+        """What the next session of this plan has to know, now that the connection ended for `reason`; None: nothing."""
+        return self._subscriber.suspects(at, reason)
 
     @property
     def duplicate_acks(self) -> int:
@@ -189,18 +247,11 @@ class ConnectionSession:
         return None
 
     def _route_named(self, name: str, frame: bytes, at: int) -> Topic | None:
-        encoded = name.encode()
-        subscription = self._by_key.get(encoded)
+        subscription = self._routes.known(name)
         if subscription is None:
-            topic = self.venue.topic(name)
-            if topic is None:
-                self.unknown_keys += 1
-                self._count_other(frame)
-                return None
-            subscription = Subscription(topic, self._count(topic.channel), planned=False)
-            if self._extra < EXTRA_TOPICS:
-                self._extra += 1
-                self._by_key[encoded] = subscription
+            self.unknown_keys += 1
+            self._count_other(frame)
+            return None
         subscription.heard_at = at
         subscription.count.messages += 1
         subscription.count.bytes += len(frame)
@@ -209,16 +260,14 @@ class ConnectionSession:
         return subscription.topic
 
     def _heard(self, subscription: Subscription) -> None:
-        if subscription.silent_since is not None:
-            subscription.silent_since = None
-            subscription.retries = 0
-            self._health += 1
+        self._silence.heard(subscription)
         self._subscriber.heard(subscription)
 
     def _control(self, control: Control, at: int) -> None:
         match control:
             case Acked():
-                self._subscriber.acked(control, at)
+                ack = self._routes.acked(control, self._subscriber.asked_in(control.request_id))
+                self._subscriber.acked(ack, at)
             case Refused():
                 self._subscriber.refused(control, at)
             case Pong():
@@ -240,55 +289,24 @@ class ConnectionSession:
 
     # -- decisions
     def _write(self, at: int) -> None:
-        """Answers and pings first, then subscriptions, each as far as the venue's pace allows."""
+        """The greeting, answers and pings, then subscriptions, each as far as the venue's pace allows."""
         pace = self._subscriber.pace
+        while self._greeting and pace.fits(at):
+            self._send(at, self._greeting.popleft())
         while self._replies and pace.fits(at):
             self._send(at, self._replies.popleft())
         if self._pinger.due(at) and pace.fits(at):
             self._send(at, self._pinger.sent(at))
+        if self._greeting:
+            return
         for text in self._subscriber.frames(at):
-            self._out.append(Send(self.venue.name, self.connection, text))
+            self._out.append(Send(self.venue.name, self.connection, self.venue.dated(text, at)))
         if self._subscriber.operations_spent:
             self._ask_successor(at, Reason.OPERATIONS_SPENT)
 
     def _send(self, at: int, text: str) -> None:
         self._subscriber.pace.spend(at)
-        self._out.append(Send(self.venue.name, self.connection, text))
-
-    def _check_silence(self, at: int) -> None:
-        """Names what is silent; asks again with doubling distance; leaves a connection on which everything is silent."""
-        bound = 0
-        silent: list[Subscription] = []
-        for subscription in self._planned.values():
-            if not subscription.silence or subscription.since < 0 or subscription.phase is Phase.REFUSED:
-                continue
-            bound += 1
-            quiet_since = subscription.quiet_since()
-            if at - quiet_since <= subscription.silence:
-                continue
-            if subscription.silent_since is None:
-                subscription.silent_since = quiet_since
-                subscription.watch = True
-                subscription.retries = 0
-                subscription.retry_at = at
-                self._health += 1
-            silent.append(subscription)
-        if not silent:
-            return
-        if len(silent) == bound and self._nothing_helps(silent, at):
-            self._close(at, Reason.SILENT)
-            return
-        for subscription in silent:
-            if at >= subscription.retry_at and subscription.phase in (Phase.ACKED, Phase.LIVE):
-                subscription.retry_at = at + (subscription.silence << min(subscription.retries + 1, 10))
-                subscription.retries += 1
-                self._subscriber.resubscribe(subscription, at)
-
-    def _nothing_helps(self, silent: list[Subscription], at: int) -> bool:
-        """Not one frame of any kind for as long as the shortest bound, or every topic was asked for again in vain."""
-        if at - self.heard_at > min(subscription.silence for subscription in silent):
-            return True
-        return all(s.phase is Phase.UNANSWERED or (s.retries and at >= s.retry_at) for s in silent)
+        self._out.append(Send(self.venue.name, self.connection, self.venue.dated(text, at)))
 
     def _ask_successor(self, at: int, reason: Reason) -> None:
         if self._successor_asked is None or at - self._successor_asked >= SUCCESSOR_SPACING:

@@ -42,12 +42,16 @@ class Subscription:
     """Mutable record; `ConnectionSession` alone writes it."""
 
     __slots__ = (
+        "acked_at",
+        "alias",
         "alone",
+        "asked_at",
         "asks",
         "batch_limit",
         "count",
         "fault",
         "fault_since",
+        "first",
         "heard_at",
         "last_resubscribe",
         "not_before",
@@ -62,6 +66,8 @@ class Subscription:
         "silence",
         "silent_since",
         "since",
+        "strikes",
+        "suspect",
         "topic",
         "watch",
     )
@@ -73,14 +79,20 @@ class Subscription:
         self.phase = Phase.QUEUED if planned else Phase.LIVE
         self.watch = planned  # the next data frame means something: an ack, a first frame, the end of a silence
         self.silence = int((topic.silence_seconds or 0) * SECOND)  # 0: any silence is normal
+        self.first = int((topic.first_seconds or 0) * SECOND)  # 0: the first frame may be as late as any other
+        self.alias = ""  # what its frames carry instead of its key on this connection; "": the key
         self.heard_at = 0
         self.since = -1  # silence counts from here when nothing was heard later; -1: not asked for yet
         self.silent_since: int | None = None
         self.request = 0  # id of the request that is under way; 0: none
         self.asks = 0  # subscribes sent without an answer
+        self.asked_at = -1  # when the last subscribe was sent; -1: never
+        self.acked_at = 0
         self.not_before = 0
         self.alone = False  # ask in a frame of its own: it may take the rest of a batch down
         self.batch_limit = 0  # 0: the venue's; else smaller, while the culprit of a refused batch is looked for
+        self.suspect = False  # the connection may die of it: asked after all others (monitor.feed.suspicion)
+        self.strikes = 0  # connections that died of it alone
         self.resuming = False  # unsubscribed and not yet asked again: data is of the old subscription
         self.retries = 0  # resubscribes of this silence
         self.retry_at = 0
@@ -90,8 +102,18 @@ class Subscription:
         self.last_resubscribe: int | None = None
         self.resubscribes = SpendWindow(RESUBSCRIBES_PER_HOUR, HOUR)
 
-    def quiet_since(self) -> int:
-        return max(self.heard_at, self.since)
+    @property
+    def must_speak(self) -> bool:
+        """Whether an acknowledgement alone says nothing yet: frames have to come."""
+        return bool(self.silence or self.first)
+
+    def patience(self) -> tuple[int, int]:
+        """How long it may be silent where it stands (ns, 0: for ever), and since when it is. (A first frame's own bound holds
+        from the acknowledgement to that frame, which makes the phase LIVE.)
+        """
+        if self.first and self.phase is Phase.ACKED:
+            return self.first, self.acked_at
+        return self.silence, max(self.heard_at, self.since)
 
 
 class Request:

@@ -11,16 +11,17 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, PayloadTooBig
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import OPEN, Event
 
 from monitor.errors import RetryLater, VenueError, VenueStopped
+from monitor.feed.inflate import inflate
 from monitor.feed.reasons import HALT_STATUS, Reason
 from monitor.feed.rest import HALT_SECONDS, retry_after
 
@@ -62,6 +63,9 @@ class PushConnection(ClientConnection):
     ended: asyncio.Future[Reason]
     failure: BaseException | None = None
     close_seconds: float = 1.0
+    inflated_bytes: int | None = (
+        None  # every frame is a gzip member of at most so many bytes; None: frames are as they come
+    )
     _on_frame: OnFrame | None = None
     _fragments: list[bytes] | None = None
     _early: list[bytes] | None = None
@@ -102,13 +106,24 @@ class PushConnection(ClientConnection):
     def _deliver(self, data: bytes) -> None:
         if self.ended.done():
             return
-        if self._on_frame is not None:
-            try:
-                self._on_frame(data)
-            except Exception as failure:
-                self.failure = failure
-                self.end(Reason.INTERNAL_ERROR)
-        elif self._early is not None:
+        if self._on_frame is None:
+            self._keep(data)
+            return
+        if self.inflated_bytes is not None:
+            content = inflate(data, self.inflated_bytes)
+            if isinstance(content, Reason):
+                self.end(content)  # it is counted as the end of a connection is, by its reason
+                return
+            data = content
+        try:
+            self._on_frame(data)
+        except Exception as failure:
+            self.failure = failure
+            self.end(Reason.INTERNAL_ERROR)
+
+    def _keep(self, data: bytes) -> None:
+        """As it came: what is to be done with a frame is known once somebody listens."""
+        if self._early is not None:
             self._early.append(data)
             if len(self._early) > EARLY_FRAMES:
                 self.end(Reason.INTERNAL_ERROR)
@@ -184,8 +199,13 @@ async def open_socket(
     protocol_ping: tuple[float, float] | None = None,
     proxy: str | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
+    gzip: bool = False,
 ) -> FrameSocket:
     """Connects. `protocol_ping`: (interval, pong timeout) in seconds of our own WebSocket pings, None for none; theirs are always answered.
+
+    gzip: every frame is a gzip member; `max_frame_bytes` then bounds it inflated too. No error names more of `url` than its host:
+    the query of an address may be a secret.
 
     Raises:
         VenueStopped: the handshake was answered with 403, 418 or 451. RetryLater: with 429 or 503.
@@ -193,31 +213,41 @@ async def open_socket(
     """
     interval, timeout = protocol_ping or (None, None)
     tls: dict[str, Any] = {"ssl": ssl_context} if ssl_context is not None and url.startswith("wss:") else {}
-    opening = connect(
-        url,
-        proxy=proxy,
-        compression=None,
-        max_size=max_frame_bytes,
-        open_timeout=open_seconds,
-        ping_interval=interval,
-        ping_timeout=timeout,
-        close_timeout=close_seconds,
-        create_connection=PushConnection,
-        logger=_log,
-        **tls,
-    )
     try:
-        opened = await opening
+        opened = await connect(
+            url,
+            additional_headers=headers,
+            proxy=proxy,
+            compression=None,
+            max_size=max_frame_bytes,
+            open_timeout=open_seconds,
+            ping_interval=interval,
+            ping_timeout=timeout,
+            close_timeout=close_seconds,
+            create_connection=PushConnection,
+            logger=_log,
+            **tls,
+        )
     except InvalidStatus as refused:
         raise _refusal(refused.response) from refused
     except TimeoutError:
         raise VenueError(f"no handshake within {open_seconds:g} s") from None
+    except InvalidURI:
+        raise VenueError("the socket's address is none") from None  # the error holds it, and it may be a secret
     except (InvalidHandshake, OSError, EOFError, ValueError) as error:
-        raise VenueError(f"{type(error).__name__}: {error}"[:200]) from error
+        raise VenueError(_told(error, url)) from error
     if not isinstance(opened, PushConnection):
         raise TypeError("websockets made another kind of connection")
     opened.close_seconds = close_seconds
+    opened.inflated_bytes = max_frame_bytes if gzip else None
     return opened
+
+
+def _told(error: Exception, url: str) -> str:
+    """The error in one line, without the address beyond its host."""
+    text = f"{type(error).__name__}: {error}"
+    query = url.partition("?")[2]
+    return (text.replace(query, "...") if query else text)[:200]
 
 
 def _refusal(response: Response) -> VenueError:

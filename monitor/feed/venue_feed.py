@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -193,12 +194,17 @@ class VenueFeed:
             del self.slots[slot.connection]
 
     async def _connect(self, slot: Slot) -> FrameSocket | None:
-        url = replace_origin(slot.plan.url, self.options.ws_origin)
+        plan = slot.plan
+        url = replace_origin(plan.url, self.options.ws_origin)
         await self._wait_for_turn(slot, urlsplit(url).netloc)
-        if slot.retired:
+        if slot.retired or slot.plan is not plan:
             return None
         limits = self.venue.limits
         try:
+            if plan.address is not None:
+                url = replace_origin(await self._handed_out(slot, plan, plan.address), self.options.ws_origin)
+                if slot.retired or slot.plan is not plan or self._halted_until > self._clock.now():
+                    return None
             socket = await open_socket(
                 url,
                 max_frame_bytes=limits.max_frame_bytes,
@@ -207,18 +213,36 @@ class VenueFeed:
                 protocol_ping=self._protocol_ping,
                 proxy=self.options.proxy,
                 ssl_context=self._ssl,
+                headers=self.venue.headers,
+                gzip=plan.encoding == "gzip",
             )
         except VenueStopped as stopped:
             now = self._clock.now()
             until = None if stopped.seconds is None else now + int(stopped.seconds * SECOND)
             self.rest.budget.hold(FOREVER if until is None else until)
             self._halt(halt_reason(stopped), until)
-        except VenueError as error:
+        except (VenueError, FrameError) as error:
             self._connect_failed(slot, error)
         else:
             self._failed_connects = 0
-            return socket
+            if slot.plan is plan and not slot.retired:
+                return socket
+            socket.end(Reason.PLAN_CHANGED)  # it is the new plan's turn, and this is the old one's address
+            self._start(socket.aclose(), f"close:{slot.connection}")
         return None
+
+    async def _handed_out(self, slot: Slot, plan: ConnectionPlan, request: RestRequest) -> str:
+        """The address the venue gives this one connection. It may hold a secret: neither it nor the reply is logged or recorded.
+
+        Raises:
+            VenueError, FrameError: there is none now.
+        """
+        # Two sockets of one plan (a successor) ask at the same time, and must not share the answer.
+        body = await self.rest.ask(replace(request, key=f"{request.key or plan.name}/{slot.connection}"))
+        try:
+            return self.venue.address(plan, body)
+        except Exception as error:
+            raise FrameError(f"the reply with the socket's address cannot be read ({type(error).__name__})") from None
 
     async def _wait_for_turn(self, slot: Slot, address: str) -> None:
         budget = self._connects.get(address)
@@ -270,7 +294,7 @@ class VenueFeed:
         slot.not_before = now + slot.backoff.next_delay()
         return False
 
-    def _connect_failed(self, slot: Slot, error: VenueError) -> None:
+    def _connect_failed(self, slot: Slot, error: VenueError | FrameError) -> None:
         now = self._clock.now()
         delay = slot.backoff.next_delay()
         if isinstance(error, RetryLater):

@@ -60,7 +60,7 @@ LABELS: Mapping[str, str] = {
     "connection": "small index of the socket within its venue",
     "contract_type": "spot, linear or inverse",
     "coverage": "complete, sampled, inferred or none",
-    "currency": "USDT, USDC, EUR",
+    "currency": "a quote currency other than the dollar: USDT, USDC, EUR",
     "distance": "distance from the current price",
     "estimate": "observed, low, base or high",
     "kind": "the kind of alert",

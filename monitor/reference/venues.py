@@ -49,10 +49,18 @@ def channels(venue: Venue) -> list[str]:
     """Channels the venue's module subscribes to, in the order of the Channel enumeration, plus what is asked over REST."""
     instrument = example_instrument(venue)
     subscribed = {topic.channel for plan in venue.connections([instrument]) for topic in plan.topics}
-    found = [str(channel) for channel in Channel if channel in subscribed]
+    if venue.liquidation_coverage != "none":
+        subscribed.add(Channel.LIQUIDATIONS)  # some venues tell them among the trades
+    found = [str(channel) for channel in Channel if channel in subscribed - {Channel.OTHER}]
     if venue.deep_request(instrument) is not None:
         found.append("deep snapshots (REST)")
-    found += [f"{poll.request.key.replace('_', ' ')} (REST)" for poll in venue.polls(instrument)]
+    polls = (*venue.polls(instrument), *venue.venue_polls([instrument]))
+    polled = dict.fromkeys(
+        poll.request.key.partition(":")[0] for poll in polls
+    )  # ":" and a page, where there are several
+    found += [f"{key.replace('_', ' ')} (REST)" for key in polled]
+    if "margin_tiers" not in polled and venue.documented_tiers(instrument) is not None:
+        found.append("margin tiers (documented)")
     return found
 
 

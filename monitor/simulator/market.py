@@ -64,10 +64,11 @@ class LiquidationPrint:
     last: int  # lots of the last fill
     bankruptcy: float
     at_ms: int
+    order: int = 0  # `Trade.order` of its fills, for venues that mark them among the trades
 
 
 class Market:
-    """Prices are floats in quote units per coin, quantities lots, time milliseconds of scenario time."""
+    """Prices are floats in USD per coin, quantities lots, time milliseconds of scenario time."""
 
     def __init__(self, spec: MarketSpec, asset: AssetSpec, seed: np.random.SeedSequence) -> None:
         self.spec, self.asset = spec, asset
@@ -110,7 +111,7 @@ class Market:
         return int(price / self.spec.tick_usd) - self.book.low
 
     def lots_of(self, usd: float) -> int:
-        return int(usd / (self._mid * self.spec.lot_base))
+        return int(usd / self.spec.worth(self._mid))
 
     @property
     def funding_rate(self) -> float:
@@ -181,14 +182,14 @@ class Market:
             limit = self.price(touch) * (1 + sign * PATIENT_LIMIT_RATIO)
         filled, _, _ = self.order(sign, lots, limit, now_ms, Account.SELLER)
         self._debt[Account.SELLER] = (
-            max(0.0, self._debt[Account.SELLER] - filled * self.spec.lot_base * self._mid)
+            max(0.0, self._debt[Account.SELLER] - filled * self.spec.worth(self._mid))
             if filled == lots or patient
             else 0.0
         )
 
     def lever(self, sign: int, usd: float, leverage: float) -> None:
         """Leveraged positions opened against holders without leverage, around the present price."""
-        lots = self.lots_of(usd)
+        lots = self.lots_of(usd) if self.spec.leveraged else 0
         if lots <= 0:
             return
         self.ledger.accounts[Account.MAKERS] -= sign * lots
@@ -205,15 +206,14 @@ class Market:
             wanted = min(position.lots, max(1, self.lots_of(self._engine_budget)))
             filled, average, last = self._engine_order(position, wanted, now_ms)
             if filled:
-                usd = filled * self.spec.lot_base * average
+                usd = filled * self.spec.worth(average)
                 self._engine_budget -= usd
                 self.liquidated_usd[position.sign] += usd
                 self.liquidated_lots[position.sign] += filled
-                self.liquidations.append(
-                    LiquidationPrint(position.sign, wanted, filled, average, last, position.bankruptcy, now_ms)
-                )
+                figures = (wanted, filled, average, last, position.bankruptcy, now_ms)
+                self.liquidations.append(LiquidationPrint(position.sign, *figures, order=self._orders))
                 position.lots -= filled
-                self.fund_loss_usd -= position.sign * filled * self.spec.lot_base * (average - position.bankruptcy)
+                self.fund_loss_usd -= position.sign * usd * (1 - position.bankruptcy / average)
             if position.lots == 0:
                 queue.pop(0)
             elif filled < wanted:
@@ -250,7 +250,7 @@ class Market:
         filled = sum(part for _, part in fills)
         average = sum((low + index) * part for index, part in fills) / filled * self.spec.tick_usd
         self.last = self.price(fills[-1][0])
-        self.flow_usd += sign * filled * self.spec.lot_base * average
+        self.flow_usd += sign * filled * self.spec.worth(average)
         closed = self.ledger.close(sign, int(filled * PASSIVE_CLOSE_SHARE))
         self.ledger.accounts[Account.MAKERS] -= sign * (filled - closed)
         return filled, average, fills[-1][1]
@@ -321,7 +321,7 @@ class Market:
         present = self._quotes.random(len(distances)) < standing
         is_round = (indices + self.book.low) % self._round == 0
         usd = usd_a_tick / standing * noise * np.where(is_round, ROUND_SHARE, 1.0) * appetite
-        lots = (usd / (price * spec.lot_base)).astype(np.int64) + 1
+        lots = (usd / spec.worth(price)).astype(np.int64) + 1
         return np.where(present | is_round, lots, 0)
 
     def _withdraw(self, sign: int, share: float, ratio: float) -> None:

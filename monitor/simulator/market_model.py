@@ -13,7 +13,8 @@ import numpy as np
 from monitor.simulator.conditions import CALM, Conditions
 from monitor.simulator.market import Market
 from monitor.simulator.positions import Account
-from monitor.simulator.specs import ASSETS, VENUES, AssetSpec, markets_of
+from monitor.simulator.protocols.registry import USUAL, markets_of
+from monitor.simulator.specs import ASSETS, USUAL_ASSETS, AssetSpec
 
 STEP_MS = 50  # the common divisor of the venues' push intervals (100, 200, 250, 500 ms)
 ARBITRAGE_RATIO = 0.000_4  # gap between two venues that pays for fees and latency
@@ -87,15 +88,15 @@ class AssetWorld:
             return
         middle = (low + high) / 2
         base = ARBITRAGE_USD * seconds / middle
-        bought, _, _ = cheap.order(1, int(base / cheap.spec.lot_base), middle, now_ms, Account.ARBITRAGE)
-        base = bought * cheap.spec.lot_base
-        dear.order(-1, int(base / dear.spec.lot_base), middle, now_ms, Account.ARBITRAGE)
+        bought, _, _ = cheap.order(1, int(base / cheap.spec.base(middle)), middle, now_ms, Account.ARBITRAGE)
+        base = bought * cheap.spec.base(middle)
+        dear.order(-1, int(base / dear.spec.base(middle)), middle, now_ms, Account.ARBITRAGE)
 
 
 class World:
     """Every asset and market. Advance with `step`; read `markets`, `assets`, and what each market says of its last step."""
 
-    def __init__(self, *, seed: int, assets: Sequence[str] = ("BTC", "ETH"), venues: Sequence[str] = VENUES) -> None:
+    def __init__(self, *, seed: int, assets: Sequence[str] = USUAL_ASSETS, venues: Sequence[str] = USUAL) -> None:
         specs = markets_of(assets, venues)
         seeds = np.random.SeedSequence([seed, 0x756E6465]).spawn(len(specs) + 2 * len(assets))
         self.markets: dict[tuple[str, str], Market] = {
@@ -107,10 +108,13 @@ class World:
         self.halted: frozenset[str] = frozenset()
         for number, name in enumerate(assets):
             mine = [m for m in self.markets.values() if m.spec.asset == name]
+            if not mine:
+                continue
             self.assets[name] = AssetWorld(ASSETS[name], mine, seeds[len(specs) + 2 * number])
             rng = np.random.Generator(np.random.PCG64(seeds[len(specs) + 2 * number + 1]))
             for market in mine:
-                seed_positions(market, rng)
+                if market.spec.leveraged:
+                    seed_positions(market, rng)
 
     def step(self, conditions: Mapping[str, Conditions] | None = None, halted: frozenset[str] | None = None) -> None:
         """One step of STEP_MS. Conditions by asset and the venues that stand still stay as they are unless given."""

@@ -1,90 +1,114 @@
-"""A book followed from recorded frames, as text: so that whoever joins a replayed stream late still gets a snapshot."""
+"""A book followed from recorded frames by the venue's own grammar, so that whoever joins a replayed stream late still gets a snapshot."""
 
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
-from typing import Any
+from typing import Final
 
-import orjson
+import numpy as np
 
-KEPT_FRAMES = 2_000  # Binance frames kept until the REST snapshot that seeds the book: more than any recorder buffers
+from engines.wire.errors import WireError
+from engines.wire.grammar import BookGrammar
+from engines.wire.layout import (
+    ASK_COUNT,
+    BID_COUNT,
+    EVENT_TIME,
+    HEADER_SIZE,
+    KIND,
+    KIND_SNAPSHOT,
+    LAST_ID,
+    MAX_LEVELS,
+    PRESENT,
+)
+from engines.wire.plain import plain_book
+from monitor.facts import Instrument
+from monitor.simulator.protocols.frames import Standing, TextRow
+from monitor.venues.base import BookPolicy, Topic
+
+KEPT_FRAMES = 2_000  # changes kept until the REST snapshot that seeds the book: more than any recorder buffers
+
+Rows = list[tuple[int, int]]  # (tick, lots)
+
+# One frame is read at a time.
+_HEADER: Final = np.zeros(HEADER_SIZE, np.int64)
+_LEVELS: Final = np.zeros((2, MAX_LEVELS, 2), np.int64)
 
 
 class MirrorBook:
-    """One topic's book. Prices and sizes stay text; rows keep what the venue sent beside them (OKX)."""
+    """One topic's book. It says nothing from a frame it cannot read until the next snapshot."""
 
-    def __init__(self, venue: str, key: str) -> None:
-        self.venue, self.key = venue, key
-        self.sides: dict[str, dict[str, list[str]]] = {"b": {}, "a": {}}
+    def __init__(self, instrument: Instrument, topic: Topic, policy: BookPolicy) -> None:
+        self.instrument, self.topic, self._policy = instrument, topic, policy
+        self._window = topic.window or policy.window
+        self.sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self.seeded = False
-        self._last: dict[str, Any] = {}
-        self._waiting: deque[dict[str, Any]] = deque(maxlen=KEPT_FRAMES)
+        self._last_id, self._time_ms = -1, 0
+        self._waiting: deque[tuple[int, tuple[Rows, Rows]]] = deque(maxlen=KEPT_FRAMES)
 
     def apply(self, frame: bytes) -> None:
-        """A frame of the topic. Frames that are not a book's are passed over: a recording may hold garbage."""
-        try:
-            message = orjson.loads(frame)
-            match self.venue:
-                case "binance_usdm":
-                    self._binance(message)
-                case "bybit_linear":
-                    self._fill(message["data"], "b", "a", fresh=message["type"] == "snapshot", head=message)
-                case "okx_swap":
-                    body = message["data"][0]
-                    self._fill(body, "bids", "asks", fresh=message["action"] == "snapshot", head=body)
-        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
+        """A frame of the topic, as it was received."""
+        rows = self._read(self.topic.book, frame)
+        if rows is None:
             return
+        rule = self._policy.sequence
+        last, whole = self._header_id(), _HEADER[KIND] == KIND_SNAPSHOT
+        if rule.seeded_by_rest and not whole:
+            self._waiting.append((last, rows))
+            if not self.seeded or last <= self._last_id:
+                return
+        self._take(rows, whole=whole or (rule.restart_id is not None and last == rule.restart_id))
 
     def seed(self, body: bytes) -> None:
-        """Binance: a recorded REST snapshot. Changes that came before it and go beyond it are applied again."""
-        try:
-            snapshot = orjson.loads(body)
-            last = snapshot["lastUpdateId"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+        """A recorded REST snapshot. Changes that came before it and go beyond it are applied again."""
+        grammar = self._policy.snapshot_grammar
+        rows = None if grammar is None else self._read(grammar, body)
+        if rows is None or (self.seeded and self._header_id() <= self._last_id):
             return
-        if self.seeded and last <= self._last["u"]:
-            return
-        self._fill(snapshot, "bids", "asks", fresh=True, head={**snapshot, "u": last})
-        for message in self._waiting:
-            if message["u"] > last:
-                self._fill(message, "b", "a", fresh=False, head=message)
+        self._take(rows, whole=True)
+        for last, later in self._waiting:
+            if last > self._last_id:
+                self._change(later)
+                self._last_id = last
 
-    def snapshot(self) -> bytes | None:
-        """The opening frame (Bybit, OKX) or the REST body (Binance) for the book as it stands; None before it is seeded."""
+    def standing(self) -> Standing | None:
+        """The book as it stands; None where it is not known."""
         if not self.seeded:
             return None
-        bids = sorted(self.sides["b"].values(), key=lambda row: -Decimal(row[0]))
-        asks = sorted(self.sides["a"].values(), key=lambda row: Decimal(row[0]))
-        last = self._last
-        match self.venue:
-            case "bybit_linear":
-                data = {**last["data"], "b": bids, "a": asks}
-                return orjson.dumps({**last, "type": "snapshot", "data": data})
-            case "okx_swap":
-                channel, _, instrument = self.key.partition(":")
-                data = {**last, "asks": asks, "bids": bids, "prevSeqId": -1}
-                arg = {"channel": channel, "instId": instrument}
-                return orjson.dumps({"arg": arg, "action": "snapshot", "data": [data]})
-        times = {name: last[name] for name in ("E", "T") if name in last}
-        return orjson.dumps({"lastUpdateId": last["u"], **times, "bids": bids[:1000], "asks": asks[:1000]})
+        bids, asks = (sorted(side.items(), reverse=not number) for number, side in enumerate(self.sides))
+        return Standing(self.instrument.symbol, self._text(bids), self._text(asks), self._last_id, self._time_ms)
 
-    def _binance(self, message: dict[str, Any]) -> None:
-        self._waiting.append(message)
-        if self.seeded and message["u"] > self._last["u"]:
-            self._fill(message, "b", "a", fresh=False, head=message)
+    def _read(self, grammar: BookGrammar | None, data: bytes) -> tuple[Rows, Rows] | None:
+        if grammar is None:
+            return None
+        try:
+            plain_book(grammar, self.instrument.scale, self.instrument.symbol, data, _HEADER, _LEVELS)
+        except WireError:
+            self.seeded = False
+            return None
+        bids, asks = (_LEVELS[side, : _HEADER[slot]].tolist() for side, slot in enumerate((BID_COUNT, ASK_COUNT)))
+        return bids, asks
 
-    def _fill(self, body: dict[str, Any], bids: str, asks: str, *, fresh: bool, head: dict[str, Any]) -> None:
-        if fresh:
-            self.sides = {"b": {}, "a": {}}
-            self.seeded = True
-        if not self.seeded:
-            return
-        for side, name in (("b", bids), ("a", asks)):
-            levels = self.sides[side]
-            for row in body[name]:
-                if Decimal(row[1]) == 0:
-                    levels.pop(row[0], None)
+    @staticmethod
+    def _header_id() -> int:
+        return int(_HEADER[LAST_ID]) if int(_HEADER[PRESENT]) >> LAST_ID & 1 else -1
+
+    def _take(self, rows: tuple[Rows, Rows], *, whole: bool) -> None:
+        if whole:
+            self.sides, self.seeded = ({}, {}), True
+        if self.seeded:
+            self._change(rows)
+            self._last_id, self._time_ms = self._header_id(), int(_HEADER[EVENT_TIME]) // 1_000_000
+
+    def _change(self, rows: tuple[Rows, Rows]) -> None:
+        for number, (side, changes) in enumerate(zip(self.sides, rows, strict=True)):
+            for tick, lots in changes:
+                if lots:
+                    side[tick] = lots
                 else:
-                    levels[row[0]] = row
-        self._last = head
+                    side.pop(tick, None)
+            while self._window is not None and len(side) > self._window:  # a venue may leave the cutting to its clients
+                del side[max(side) if number else min(side)]
+
+    def _text(self, rows: Rows) -> list[TextRow]:
+        scale = self.instrument.scale
+        return [(f"{scale.price.to_decimal(tick):f}", f"{scale.size.to_decimal(lots):f}") for tick, lots in rows]

@@ -39,10 +39,10 @@ HTTP_KINDS = {
 VENUE_KINDS = {
     "stale_snapshot": "answer the next `count` snapshots, over REST or on the stream, with the one of this moment",
     "crossed_book": "one book frame with a bid above the best ask; the next takes it back",
-    "restart": "the book service restarts (Bybit u = 1, OKX sequence reset, Binance a broken chain)",
+    "restart": "the book service restarts and says so in the venue's own way, or says nothing and the chain breaks",
     "clock_skew": "shift the venue's timestamps by `milliseconds`, until cleared or for `seconds`",
     "disconnect": "cut every socket now",
-    "shutdown_notice": "announce the end of every connection (OKX 64008); does not cut",
+    "shutdown_notice": "announce the end of every connection, where the venue has words for it; does not cut",
     "outage": "cut every socket, refuse new ones and every request, until cleared or for `seconds`",
     "slow_drip": "let `bytes_per_second` through on every socket, until cleared or for `seconds`",
 }
@@ -58,6 +58,11 @@ OPTIONS = {
 }
 
 
+GARBAGE = b'{"topic":"\\ud83d\xef\xbf\xbd,,}{[not json'
+
+Sent = dict[int, bytes]  # one frame as each connection gets it, by its number
+
+
 @dataclass(slots=True)
 class Fault:
     """None matches everything. `left` None: not counted; `until` None: until cleared (ns of the simulator's clock)."""
@@ -70,7 +75,7 @@ class Fault:
     left: int | None
     until: int | None
     options: dict[str, int]
-    held: dict[str, bytes] = field(default_factory=dict)  # reorder: frames waiting for their successor, by key
+    held: dict[str, Sent] = field(default_factory=dict)  # reorder: frames waiting for their successor, by key
     used: int = 0
 
     def strikes(self, venue: str, channel: Channel | None, market: str) -> bool:
@@ -164,36 +169,30 @@ class Faults:
                 self.clear(fault.number)
 
     # -- where the servers ask
-    def frames(self, venue: str, key: str, channel: Channel, market: str, data: bytes) -> list[bytes]:
-        """What goes out in place of one frame. Garbage is told from data by starting with a NUL (see `is_raw`)."""
-        fault = self.find(FRAME_KINDS, venue, channel, market)
-        if fault is None:
-            return [data]
+    def frames(self, fault: Fault, key: str, sent: Sent) -> list[Sent]:
+        """What goes out in place of one frame, as each connection gets it."""
         match fault.kind:
-            case "silence":
-                fault.used += 1
-                return []
             case "gap":
                 self.spend(fault)
                 return []
             case "duplicate":
                 self.spend(fault)
-                return [data, data]
+                return [sent, sent]
             case "truncate":
                 self.spend(fault)
-                return [RAW + data[: len(data) // 2]]
+                return [{number: data[: len(data) // 2] for number, data in sent.items()}]
             case "garbage_frame":
                 self.spend(fault)
-                return [RAW + b'{"topic":"\\ud83d\xef\xbf\xbd,,}{[not json', data]
+                return [dict.fromkeys(sent, GARBAGE), sent]
             case "oversize_frame":
                 self.spend(fault)
-                return [RAW + b'{"padding":"' + b"x" * fault.options["bytes"] + b'"}', data]
+                return [dict.fromkeys(sent, b'{"padding":"' + b"x" * fault.options["bytes"] + b'"}'), sent]
         held = fault.held.pop(key, None)
         if held is None:
-            fault.held[key] = data
+            fault.held[key] = sent
             return []
         self.spend(fault)
-        return [data, held]
+        return [sent, held]
 
     def treatment(self, venue: str, channel: Channel, market: str) -> Treatment:
         fault = self.find(SUBSCRIPTION_KINDS, venue, channel, market)
@@ -201,6 +200,3 @@ class Faults:
             return FAIR
         self.spend(fault)
         return Treatment(refuse=fault.kind == "refuse_subscription", no_ack=fault.kind == "no_ack")
-
-
-RAW = b"\x00"  # marks bytes that go out as they are, without the venue's envelope

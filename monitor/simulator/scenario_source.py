@@ -6,15 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.simulator.market_model import STEP_MS, World
-from monitor.simulator.protocols.binance_usdm_frames import BinanceFrames
-from monitor.simulator.protocols.bybit_linear_frames import BybitFrames
 from monitor.simulator.protocols.frames import VenueClock, VenueFrames
-from monitor.simulator.protocols.okx_swap_frames import OkxFrames
+from monitor.simulator.protocols.registry import PROTOCOLS, USUAL
 from monitor.simulator.scenarios import Scenario
 from monitor.simulator.source import OutFrame, RestReply
-from monitor.simulator.specs import VENUES
-
-WRITERS: dict[str, type[VenueFrames]] = {w.venue: w for w in (BinanceFrames, BybitFrames, OkxFrames)}
+from monitor.simulator.specs import USUAL_ASSETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,8 @@ class ScenarioSource:
         seed: int,
         epoch_ns: int,
         speed: float = 1.0,
-        assets: Sequence[str] = ("BTC", "ETH"),
-        venues: Sequence[str] = VENUES,
+        assets: Sequence[str] = USUAL_ASSETS,
+        venues: Sequence[str] = USUAL,
     ) -> None:
         self.scenario, self.speed = scenario, speed
         self.world = World(seed=seed, assets=assets, venues=venues)
@@ -43,7 +39,7 @@ class ScenarioSource:
         for venue in venues:
             clock = VenueClock(epoch_ns // 1_000_000, speed)
             mine = [market for (name, _), market in self.world.markets.items() if name == venue]
-            self.writers[venue] = WRITERS[venue](mine, clock)
+            self.writers[venue] = PROTOCOLS[venue].frames(mine, clock)
         for market in self.world.markets.values():
             market.book.take_touched()
         self._phase = -1
@@ -83,7 +79,9 @@ class ScenarioSource:
             self._phase = number
             self.phases.append(PhaseStart(phase.name, self.world.now_ms))
         conditions = {asset: self.scenario.conditions(asset, seconds) for asset in self.world.assets}
-        self.world.step(conditions, phase.down)
+        venues = tuple(self.writers)
+        down = frozenset(venues[place % len(venues)] for place in phase.down)
+        self.world.step(conditions, down)
 
     def step(self) -> Iterator[OutFrame]:
         """One world step, and the frames it leads to."""

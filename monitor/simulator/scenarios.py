@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from monitor.errors import SettingsError
 from monitor.simulator.conditions import CALM, Conditions
-from monitor.simulator.specs import BYBIT
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """`seconds` of one state of affairs; conditions are reached linearly within `ramp_seconds`.
 
-    `others` is what assets not named in `conditions` go through; `down` are venues that are unreachable and stand still.
+    `others` is what assets not named in `conditions` go through; `down` are the places (from 0, in the order of the simulated venues)
+    of venues that are unreachable and stand still; where there are fewer it is counted round.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Phase:
     conditions: Mapping[str, Conditions] = field(default_factory=dict)
     others: Conditions = CALM
     ramp_seconds: float = 2.0
-    down: frozenset[str] = frozenset()
+    down: frozenset[int] = frozenset()
 
     def of(self, asset: str) -> Conditions:
         return self.conditions.get(asset, self.others)
@@ -163,10 +163,10 @@ _register(
 
 _register(
     "outage",
-    "Bybit becomes unreachable in a falling market and comes back; the other venues go on",
+    "one venue (the second of those simulated) becomes unreachable in a falling market and comes back; the others go on",
     Phase("calm", 30),
     Phase("falling", 20, both(replace(CALM, seller_usd=1.5e6, bid_appetite=0.7))),
-    Phase("outage", 45, both(replace(CALM, seller_usd=0.8e6, bid_appetite=0.7)), down=frozenset({BYBIT})),
+    Phase("outage", 45, both(replace(CALM, seller_usd=0.8e6, bid_appetite=0.7)), down=frozenset({1})),
     Phase("return", 30, both(replace(CALM, volatility=1.5))),
     Phase("heal", 180, HEAL, ramp_seconds=20),
 )

@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 from aiohttp import WSMsgType, web
 
 from monitor.facts import Channel
-from monitor.simulator.misbehaviour import HTTP_KINDS, RAW, Fault, Faults
-from monitor.simulator.protocols.base import Front, Session, Treatment
-from monitor.simulator.protocols.okx_swap import OkxFront
+from monitor.simulator.connection import Connection, wire_frame
+from monitor.simulator.http_forms import posted, response
+from monitor.simulator.misbehaviour import FRAME_KINDS, HTTP_KINDS, Fault, Faults, Sent
+from monitor.simulator.protocols.base import Answer, Front, Treatment
 from monitor.simulator.source import FrameSource, OutFrame, RestReply
 
 SECOND = 1_000_000_000
-MAX_UNSENT = 32 << 20  # bytes waiting for a slow reader; venues cut such a connection, so does this one
 MAX_CLIENT_MESSAGE = 1 << 20
-HOUSEKEEPING_SECONDS = 0.25
-SNAPSHOT_PATHS = ("/fapi/v1/depth", "/v5/market/orderbook", "/api/v5/market/books", "/api/v5/market/books-full")
+MAX_POST = 1 << 20
 HTML = RestReply(200, b"<!DOCTYPE html><html><body>Under maintenance</body></html>", content_type="text/html")
-
-
-def text_frame(payload: bytes) -> bytes:
-    """A whole WebSocket text frame from the server: final, not masked (RFC 6455 5.2)."""
-    length = len(payload)
-    if length < 126:
-        return bytes((0x81, length)) + payload
-    if length < 65_536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
-
-
-class Connection:
-    """One client's socket. Frames are written to the transport as they are: no per-client encoding, no await."""
-
-    def __init__(self, session: Session, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
-        self.session, self.socket, self._transport = session, socket, transport
-        self._dripping: deque[bytes] = deque()
-        self.drip_rate: int | None = None
-
-    @property
-    def alive(self) -> bool:
-        return not self._transport.is_closing()
-
-    def send(self, frame: bytes) -> None:
-        if self.drip_rate is not None or self._dripping:
-            self._dripping.append(frame)
-        elif not self._transport.is_closing():
-            self._transport.write(frame)
-            if self._transport.get_write_buffer_size() > MAX_UNSENT:
-                self.abort()
-
-    def drip(self, seconds: float) -> None:
-        """Let the allowance of these seconds through, in the middle of a frame if it so falls; all of it when the fault is over."""
-        left = sum(map(len, self._dripping)) if self.drip_rate is None else max(1, int(self.drip_rate * seconds))
-        while self._dripping and left > 0 and self.alive:
-            frame = self._dripping.popleft()
-            self._transport.write(frame[:left])
-            if len(frame) > left:
-                self._dripping.appendleft(frame[left:])
-            left -= len(frame)
-        if sum(map(len, self._dripping)) > MAX_UNSENT:
-            self.abort()
-
-    def abort(self) -> None:
-        """Cut without a closing handshake, as a dying venue does."""
-        self._transport.abort()
 
 
 class VenueServer:
@@ -120,37 +71,67 @@ class VenueServer:
         listeners = self._listeners.get(frame.key)
         if not listeners:
             return
-        channel, market = self._describe(frame.key)
-        parts = (
-            self._faults.frames(self.venue, frame.key, channel, market, frame.data)
-            if self._faults.standing
-            else (frame.data,)
-        )
-        for part in parts:
-            self._fan_out(frame.key, part, listeners)
+        if self._faults.standing:
+            channel, market = self._describe(frame.key)
+            fault = self._faults.find(FRAME_KINDS, self.venue, channel, market)
+            if fault is not None:
+                self._misrepresent(fault, frame, listeners)
+                return
+        self._fan_out(frame, listeners)
 
-    def _fan_out(self, key: str, data: bytes, listeners: dict[int, Connection]) -> None:
+    def _fan_out(self, frame: OutFrame, listeners: dict[int, Connection]) -> None:
+        """Written once for all sockets of one kind, unless frames are numbered through."""
+        front, now = self.front, self._now()
         made: dict[str, bytes] = {}
         for connection in listeners.values():
-            kind = self.front.envelope_kind(connection.session)
-            framed = made.get(kind)
+            session = connection.session
+            kind = front.envelope_kind(session)
+            framed = None if front.numbers else made.get(kind)
             if framed is None:
-                raw = data.startswith(RAW)
-                framed = text_frame(data[1:] if raw else self.front.envelope(connection.session, key, data))
-                made[kind] = framed
+                data = front.envelope(session, frame.key, frame.data)
+                if front.numbers:
+                    data = front.number(session, data)
+                framed = made[kind] = wire_frame(data, front.encoding(session))
             connection.send(framed)
-            connection.session.last_active = self._now()
+            session.last_active = now
         self.frames_sent += 1
 
+    def _misrepresent(self, fault: Fault, frame: OutFrame, listeners: dict[int, Connection]) -> None:
+        """A frame under a fault. What is lost on the way has its number all the same; what was never sent has none."""
+        if fault.kind == "silence":
+            fault.used += 1
+            return
+        sent: Sent = {}
+        for number, connection in listeners.items():
+            data = self.front.envelope(connection.session, frame.key, frame.data)
+            sent[number] = self.front.number(connection.session, data) if self.front.numbers else data
+        for part in self._faults.frames(fault, frame.key, sent):
+            for number, data in part.items():
+                target = self.connections.get(number)
+                if target is not None:
+                    target.send(wire_frame(data, self.front.encoding(target.session)))
+                    target.session.last_active = self._now()
+            self.frames_sent += 1
+
+    def _say(self, connection: Connection, data: bytes) -> None:
+        """A frame for one socket: acknowledgements, openings, notices."""
+        session = connection.session
+        if self.front.numbers:
+            data = self.front.number(session, data)
+        connection.send(wire_frame(data, self.front.encoding(session)))
+
     def housekeeping(self, seconds: float) -> None:
-        """Idle sockets are closed, slow ones drip, an outage cuts all."""
+        """What the venue says by itself; idle sockets are closed, slow ones drip, an outage cuts all."""
         now = self._now()
-        down = self.down
+        down, idle = self.down, self.front.idle_close_seconds
         for connection in list(self.connections.values()):
             connection.drip(seconds)
-            idle = self.front.idle_close_seconds
             if down or (idle is not None and now - connection.session.last_active > idle * SECOND):
                 connection.abort()
+                continue
+            answer = self.front.tick(connection.session, now)
+            if answer is not None:
+                self._carry_out(connection, answer)
 
     async def ping(self) -> None:
         for connection in list(self.connections.values()):
@@ -161,16 +142,20 @@ class VenueServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self.down:
             return web.Response(status=503, text="Service Unavailable")
+        query = dict(request.query)
+        for name in self.front.reads_headers:
+            if name in request.headers:
+                query[name] = request.headers[name]
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._websocket(request)
-        reply = self.rest(request.path, dict(request.query))
-        headers = {**reply.headers, "Content-Type": reply.content_type}
-        return web.Response(status=reply.status, body=reply.body, headers=headers)
+            return await self._websocket(request, query)
+        if request.method == "POST":
+            query |= posted(await request.content.read(MAX_POST))
+        return response(self.rest(request.path, query))
 
     def rest(self, path: str, query: dict[str, str]) -> RestReply:
-        """The reply to a GET, limits and faults included."""
+        """The reply to a GET, or to a POST whose members are merged into the query; limits and faults included."""
         front = self.front
-        symbol = query.get("symbol") or query.get("instId") or ""
+        symbol = front.symbol_of(path, query)
         if self._faults.standing:
             reply = self._misbehaved(path, symbol)
             if reply is not None:
@@ -179,7 +164,7 @@ class VenueServer:
         return front.dress(refused or self._source.rest(self.venue, path, query) or front.not_found(path))
 
     def _misbehaved(self, path: str, symbol: str) -> RestReply | None:
-        channel = Channel.BOOK if path in SNAPSHOT_PATHS else None
+        channel = Channel.BOOK if path in self.front.snapshot_paths else None
         fault = self._faults.find(HTTP_KINDS, self.venue, channel, symbol)
         if fault is not None:
             self._faults.spend(fault)
@@ -194,21 +179,25 @@ class VenueServer:
         self._faults.spend(fault)
         return self.front.dress(stale)
 
-    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+    async def _websocket(self, request: web.Request, query: dict[str, str]) -> web.StreamResponse:
         self._numbers += 1
-        session = self.front.open(request.path, dict(request.query), self._numbers, self._now())
+        session = self.front.open(request.path, query, self._numbers, self._now())
         if session is None:
             return web.Response(status=404, text="Not Found")
+        if isinstance(session, RestReply):
+            return response(session)
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_CLIENT_MESSAGE)
         await socket.prepare(request)
         connection = Connection(session, socket, cast("asyncio.Transport", request.transport))
         self._throttle(connection)
         self.connections[session.number] = connection
         try:
+            for text in self.front.welcome(session):
+                self._say(connection, text.encode())
             self._join(connection, list(session.topics))
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await self._receive(connection, message.data)
+                    self._carry_out(connection, self.front.receive(session, message.data, self._now()))
                 elif message.type is WSMsgType.ERROR:
                     break
         finally:
@@ -217,26 +206,22 @@ class VenueServer:
                 listeners.pop(session.number, None)
         return socket
 
-    async def _receive(self, connection: Connection, text: str) -> None:
-        answer = self.front.receive(connection.session, text, self._now())
+    def _carry_out(self, connection: Connection, answer: Answer) -> None:
         for reply in answer.texts:
-            connection.send(text_frame(reply.encode()))
+            self._say(connection, reply.encode())
         for key in answer.unsubscribed:
             self._listeners.get(key, {}).pop(connection.session.number, None)
         self._join(connection, answer.subscribed)
         if answer.close is not None:
-            code, reason = answer.close
-            await connection.socket.close(code=code, message=reason.encode())
+            connection.close(*answer.close)
 
     def _join(self, connection: Connection, keys: list[str]) -> None:
         session = connection.session
         for key in keys:
-            # Binance acknowledges what it does not serve on this route, and stays silent.
-            served = getattr(self.front, "served", None)
-            if served is not None and not served(session, key):
+            if not self.front.served(session, key):
                 continue
             for data in self._opening(key):
-                connection.send(text_frame(self.front.envelope(session, key, data)))
+                self._say(connection, self.front.envelope(session, key, data))
             self._listeners.setdefault(key, {})[session.number] = connection
             self._source.started_by(self.venue, key)
 
@@ -283,9 +268,11 @@ class VenueServer:
             case "slow_drip":
                 for connection in self.connections.values():
                     self._throttle(connection)
-            case "shutdown_notice" if isinstance(self.front, OkxFront):
+            case "shutdown_notice":
                 for connection in self.connections.values():
-                    connection.send(text_frame(self.front.notice(connection.session).encode()))
+                    notice = self.front.shutdown_notice(connection.session)
+                    if notice is not None:
+                        self._say(connection, notice.encode())
             case "stale_snapshot":
                 self._keep_snapshots(fault)
 
@@ -306,7 +293,7 @@ class VenueServer:
             ):
                 continue
             self._stale[f"{fault.number}:{key}"] = self._source.opening(self.venue, key)
-            if self.venue == "binance_usdm":
-                reply = self._source.rest(self.venue, "/fapi/v1/depth", {"symbol": market, "limit": "1000"})
-                if reply is not None:
-                    self._stale[f"{fault.number}:{market}"] = reply
+            seed = self.front.seed_request(market)
+            reply = None if seed is None else self._source.rest(self.venue, *seed)
+            if reply is not None:
+                self._stale[f"{fault.number}:{market}"] = reply

@@ -10,18 +10,14 @@ from monitor.clock import Clock
 from monitor.errors import SettingsError
 from monitor.simulator.control import ControlServer
 from monitor.simulator.misbehaviour import Fault, Faults
-from monitor.simulator.protocols.base import Front
-from monitor.simulator.protocols.binance_usdm import BinanceFront
-from monitor.simulator.protocols.bybit_linear import BybitFront
-from monitor.simulator.protocols.okx_swap import OkxFront
+from monitor.simulator.protocols.registry import PROTOCOLS, USUAL
 from monitor.simulator.scenario_source import ScenarioSource
 from monitor.simulator.scenarios import scenario as find_scenario
 from monitor.simulator.server import VenueServer
 from monitor.simulator.source import FrameSource, OutFrame
-from monitor.simulator.specs import VENUES
+from monitor.simulator.specs import USUAL_ASSETS
 from monitor.simulator.truth import WorldTruth
 
-FRONTS: dict[str, type[Front]] = {front.venue: front for front in (BinanceFront, BybitFront, OkxFront)}
 SECOND = 1_000_000_000
 MAX_BEHIND = SECOND  # a simulator this far behind lets time go instead of racing after it
 HOUSEKEEPING = SECOND // 20
@@ -53,7 +49,7 @@ class VenueHost:
         self.faults = Faults(self._now)
         self.faults.on_inject.append(self._strike)
         self.faults.on_end.append(self._relent)
-        self.servers = {venue: VenueServer(FRONTS[venue], source, self.faults, self._now) for venue in venues}
+        self.servers = {venue: VenueServer(PROTOCOLS[venue].front, source, self.faults, self._now) for venue in venues}
         self.control = ControlServer(self.faults, self.truth)
         self.elapsed_ns = 0
         self.time_lost_ns = 0  # how much the driver skipped because the machine was too slow
@@ -164,7 +160,7 @@ class VenueHost:
 
 
 class SimulatedVenues(VenueHost):
-    """The three venues (or some) on loopback, living through a scenario.
+    """Simulated venues on loopback (the usual three, any by name, or `venues=registry.ALL`), living through a scenario.
 
     epoch_ns: what the venues' clocks show at the start; by default the present time, in stepping mode a fixed one, so that
     the bytes depend on the seed alone.
@@ -182,8 +178,8 @@ class SimulatedVenues(VenueHost):
         speed: float = 1.0,
         host: str = "127.0.0.1",
         *,
-        assets: Sequence[str] = ("BTC", "ETH"),
-        venues: Sequence[str] = VENUES,
+        assets: Sequence[str] = USUAL_ASSETS,
+        venues: Sequence[str] = USUAL,
         stepping: bool = False,
         epoch_ns: int | None = None,
         ports: Mapping[str, int] | None = None,
@@ -244,6 +240,8 @@ def settings_toml(sim: SimulatedVenues) -> str:
 def venue_settings(origins: Mapping[str, Mapping[str, str]], symbols: Mapping[str, Sequence[str]]) -> str:
     parts = []
     for venue, origin in origins.items():
+        if not symbols.get(venue):  # it lists nothing of the assets asked for
+            continue
         names = ", ".join(f'"{symbol}"' for symbol in symbols[venue])
         lines = [f"[venues.{venue}]", f"symbols = [{names}]"]
         lines += [f'{name} = "{value}"' for name, value in origin.items()]

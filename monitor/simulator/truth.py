@@ -44,8 +44,12 @@ class WorldTruth:
         edge = market.mid * (1 - sign * ratio) / market.spec.tick_usd
         tick = math.ceil(edge * (1 - 1e-9)) if sign > 0 else math.floor(edge * (1 + 1e-9))
         indices, lots = market.book.within(sign, tick - market.book.low)
+        prices = (indices + market.book.low) * market.spec.tick_usd
+        if market.spec.kind == "inverse":
+            usd = lots * market.spec.lot_quote
+            return float((usd / prices).sum()), float(usd.sum())
         base = lots * market.spec.lot_base
-        return float(base.sum()), float((base * (indices + market.book.low) * market.spec.tick_usd).sum())
+        return float(base.sum()), float((base * prices).sum())
 
     def asset_depth_usd(self, asset: str, side: Side, ratio: float) -> float:
         return sum(self.depth(m.spec.venue, m.spec.symbol, side, ratio)[1] for m in self._markets(asset))
@@ -57,7 +61,7 @@ class WorldTruth:
 
     def open_interest_usd(self, venue: str, symbol: str) -> float:
         market = self.market(venue, symbol)
-        return market.ledger.open_interest * market.spec.lot_base * market.mid
+        return market.ledger.open_interest * market.spec.worth(market.mid) if market.spec.leveraged else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         markets = [

@@ -9,47 +9,74 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from engines.wire.grammar import BookGrammar, SequenceRule, TradeGrammar
-from monitor.facts import Channel, Coverage, Fact, Instrument
+from engines.wire.grammar import BookGrammar, Checksum, Crossing, SequenceRule, TradeGrammar
+from monitor.facts import Channel, Coverage, Fact, Instrument, MarginTiers
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One subscription. `key` is what its frames carry and what `Venue.frame_key` returns."""
+    """One subscription. `key` is what its frames carry and what `Venue.frame_key` returns.
+
+    first_seconds: the first frame comes within this time of the acknowledgement, however quiet the market (a snapshot); None: as
+        `silence_seconds`. Venues that acknowledge what they do not serve are found out by it.
+    facts_when: byte strings; a trade frame that holds one of them also goes through `Venue.parse` (prints that are liquidations).
+    significant_figures: the stream's prices are rounded to so many figures, bids down and asks up: it is not the book, and only says
+        what lies beyond the reach of the market's finer streams. None: the book itself.
+    cadence_seconds: of a snapshot-only stream; the book is unreadable when its last frame is older than three times this.
+    alias: what the venue called this subscription on this connection (a channel number), set by the session for `unsubscribe`.
+    policy: how this very stream's book stays true, where that is not the venue's usual way (`Venue.book`).
+    repeats_past: the first frame of trades after a subscription holds old ones, and nothing marks it: what is not newer than
+        what was counted is dropped, and before anything was counted that whole frame.
+    """
 
     key: str
     channel: Channel
     symbols: tuple[str, ...]  # () = every market of the venue
-    silence_seconds: float | None = None  # longest silence that is normal, also for the first frame; None = any
+    silence_seconds: float | None = None  # longest silence that is normal; None = any
     book: BookGrammar | None = None
     trades: TradeGrammar | None = None
     window: int | None = None  # levels a side this very stream keeps, where it differs from the venue's usual one
+    first_seconds: float | None = None
+    facts_when: tuple[bytes, ...] = ()
+    significant_figures: int | None = None
+    cadence_seconds: float | None = None
+    alias: str = ""
+    policy: BookPolicy | None = None
+    repeats_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPlan:
-    """One socket: its address (the venue's own; origins are replaced later) and what is subscribed on it."""
+    """One socket: its address (the venue's own; origins are replaced later) and what is subscribed on it.
+
+    encoding: gzip: every frame is a gzip member; it is inflated before anybody sees it (bound: Limits.max_frame_bytes).
+    address: the venue hands the address out for each connection: ask this first, `Venue.address` reads the reply.
+    """
 
     name: str
     url: str
     topics: tuple[Topic, ...]
+    encoding: Literal["text", "gzip"] = "text"
+    address: RestRequest | None = None
 
 
-RestPurpose = Literal["instruments", "snapshot", "deep", "poll"]
+RestPurpose = Literal["instruments", "address", "snapshot", "deep", "poll"]
 
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
-    """One GET. `weight` in the venue's own units (see Limits.rest_weight)."""
+    """One GET, or a POST of JSON where there is a `body`. `weight` in the venue's own units (see Limits.rest_weight)."""
 
     purpose: RestPurpose
     url: str
     weight: int
     symbol: str | None = None
     key: str = ""  # tells polls apart ("open_interest")
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +116,13 @@ class Limits:
     args_characters_per_connection: int | None = (
         None  # length of all topic names on one connection, with their quotes and commas
     )
+    frame_spacing_seconds: float = 0.0  # least time between two frames that subscribe or unsubscribe, on one connection
+    silence_seconds: float | None = (
+        None  # a connection on which nothing at all came for so long is dead; None: by topics alone
+    )
+    # The venue answers a topic it does not know by closing the connection without a word: one that dies within this time of
+    # a subscription died of it, and the topics asked in it are asked again apart. None: it says what it refuses.
+    fatal_subscribe_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +142,14 @@ class BookPolicy:
     deep_grammar: BookGrammar | None = None
     snapshot_levels: int | None = None  # levels a side the seed asks for: a side with fewer is known completely
     deep_levels: int | None = None
+    checksum: Checksum = ""
+    crossing: Crossing = "lost"
+    refresh_seconds: float | None = (
+        None  # a book whose stream cannot show that nothing is missing is subscribed anew this often
+    )
+    # After a subscription changes may come before the whole book, for at most so long: they mean nothing and are no fault. None: the
+    # whole book comes first.
+    whole_within_seconds: float | None = None
 
 
 # What a frame that is not data turns out to be.
@@ -116,11 +158,20 @@ class Acked:
     """Subscription confirmed. Either the request id (all its topics) or single topic keys.
 
     unsubscribed: the ack says it answers an unsubscribe (Binance's does not tell: there the request id decides).
+    only: the ack lists what was taken; topics of the same request that are not among `keys` were silently dropped: refused.
+        Without a request id the list is of everything the connection has.
+    alias: from here on frames of the (one) topic carry this instead of its key, on this connection; with `unsubscribed` and no
+        keys it names the topic that was left. Several keys: what it may have been asked for as, the likeliest first.
+    in_order: it names neither its request nor a topic: it answers the oldest request of its kind (subscribe, unsubscribe) that
+        the connection has not had an answer to.
     """
 
     request_id: int | None = None
     keys: tuple[str, ...] = ()
     unsubscribed: bool = False
+    only: bool = False
+    alias: str = ""
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +179,17 @@ class Refused:
     """Subscription refused. `keys` empty: the whole request. `whole_batch`: the request's other topics are dead too and must be asked again.
 
     `keys` empty and `whole_batch`: no topic is at fault; every topic of the request that is not acked must be asked again.
+    in_order: as in `Acked`; then `unsubscribed` says that it answers an unsubscribe.
+    passing: the venue's own trouble, and nothing is wrong with what was asked: it is asked again soon, and again.
     """
 
     reason: str
     request_id: int | None = None
     keys: tuple[str, ...] = ()
     whole_batch: bool = False
+    in_order: bool = False
+    unsubscribed: bool = False
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +234,13 @@ class Venue(ABC):
     verification: ClassVar[str]  # how a book is verified, for people ("sequence pu = u, REST snapshot")
     symbol_pattern: ClassVar[str]  # regular expression a configured symbol must match
     symbol_example: ClassVar[str]
+    headers: ClassVar[Mapping[str, str]] = {}  # sent with every handshake and REST request
+    sequenced: ClassVar[bool] = False  # frames of a connection are numbered through: see `connection_sequence`
+    splits: ClassVar[bool] = False  # a frame may hold several topics: see `split`
+    aliased: ClassVar[bool] = (
+        False  # frames carry what the acknowledgement called their subscription: see `Acked.alias`
+    )
+    unasked: ClassVar[tuple[str, ...]] = ()  # keys of cold topics that come on every connection by themselves
 
     # -- instruments
     @abstractmethod
@@ -204,6 +267,30 @@ class Venue(ABC):
     def slow_frame_key(self, frame: bytes) -> str | None:
         """The topic key by parsing the frame whole; None: a control frame. Raises FrameError when it is not JSON."""
 
+    def greeting(self, plan: ConnectionPlan) -> list[str]:
+        """Frames to send first on a new connection, before any subscription (flags, heartbeats)."""
+        return []
+
+    def dated(self, text: str, at: int) -> str:
+        """A frame of ours as it goes out at `at` (ns): with the time in it, where the venue wants one in each frame."""
+        return text
+
+    def address(self, plan: ConnectionPlan, body: bytes) -> str:
+        """The socket's address out of the reply to `plan.address`. Raises FrameError."""
+        raise NotImplementedError
+
+    def connection_sequence(self, frame: bytes) -> int | None:
+        """The frame's number on its connection, by a cheap look; None: this frame carries none. Only where `sequenced`.
+
+        Each number is one above the last; a jump means a lost frame of any topic, so everything on the connection is lost; a
+        number that is not newer is an old frame, which is dropped.
+        """
+        return None
+
+    def split(self, frame: bytes) -> Sequence[bytes]:
+        """The frame itself, or one frame for each of its topics. Only where `splits`. Raises FrameError."""
+        return (frame,)
+
     @abstractmethod
     def subscribe(self, topics: Sequence[Topic], request_id: int) -> str: ...
 
@@ -213,6 +300,11 @@ class Venue(ABC):
     @abstractmethod
     def control(self, frame: bytes) -> list[Control]:
         """What a frame without topic says. Raises FrameError when it is nothing the venue's page knows."""
+
+    # -- captures
+    def unlisted_contract_size(self, symbol: str) -> Decimal | None:
+        """Instrument.contract_size of a market for which there are frames and no listing; None: no frame tells it."""
+        return Decimal(1) if self.contract_types == ("spot",) else None
 
     # -- facts of the cold channels
     @abstractmethod
@@ -224,14 +316,30 @@ class Venue(ABC):
         """The snapshot that seeds the book; None where the stream seeds it."""
         return None
 
+    def wide_request(self, instrument: Instrument) -> RestRequest | None:
+        """A larger form of the snapshot that seeds the book, merged into it once it is live; None: the seed is the largest there is.
+
+        For venues where weight grows with size: every book is soon readable, and their reach follows as the budget allows.
+        """
+        return None
+
     def deep_request(self, instrument: Instrument) -> RestRequest | None:
         return None
 
     def polls(self, instrument: Instrument) -> list[Poll]:
+        """Figures of one market."""
+        return []
+
+    def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
+        """Figures that one request brings for all markets, and the venue's own state. Facts about other markets are dropped."""
         return []
 
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
         raise NotImplementedError
+
+    def documented_tiers(self, instrument: Instrument) -> MarginTiers | None:
+        """Margin tiers out of the venue's documentation, where it has no public endpoint for them; None: none known."""
+        return None
 
     @abstractmethod
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:

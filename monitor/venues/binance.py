@@ -1,4 +1,5 @@
-"""What Binance's markets share: the envelope of a stream, its grammars, control frames, error codes. Facts as of 2026-11-22.
+"""What Binance's markets share: the envelope of a stream, its grammars, book and trade topics, control frames, error codes.
+Facts as of 2026-11-22.
 
 Captures hold frames without the envelope `{"stream":...,"data":...}`: their keys begin with "raw:", so that a key always
 says which grammar reads its frames. A raw partial book has the same event as a change and cannot be told apart.
@@ -7,14 +8,18 @@ says which grammar reads its frames. A raw partial book has the same event as a 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
+from urllib.parse import quote
 
 from engines.wire import layout
 from engines.wire.grammar import MILLISECOND, BookGrammar, IntegerField, Path, TradeGrammar
+from monitor.facts import Channel, Instrument
 from monitor.venues import base
 from monitor.venues.base import RestRequest, Topic, Venue
-from monitor.venues.reading import Reader, dumps, request_number, shown
+from monitor.venues.naming import coin_of
+from monitor.venues.reading import Reader, Record, dumps, request_number, shown
 from monitor.venues.replies import ErrorCodes, check_reply
 
 HEAD: Final = b'{"stream":"'
@@ -26,14 +31,16 @@ FORCE_ORDERS: Final = "!forceOrder@arr"
 SHUTDOWN_KEY: Final = SHUTDOWN.encode()
 LISTINGS: Final = "!contractInfo"
 
-DEPTH: Final = frozenset({"depth", "depth@0ms", "depth@100ms", "depth@250ms", "depth@500ms"})
-UNUSED: Final = re.compile(r"bookTicker|ticker|miniTicker|kline_\w+|depth(5|10|20)(@\d+ms)?|rpiDepth@500ms")
+UNUSED: Final = re.compile(
+    r"bookTicker|ticker(_\w+)?|miniTicker|kline_\w+|depth(5|10|20)(@\d+ms)?|rpiDepth@500ms|avgPrice|blockTrade"
+)
 UNUSED_ALL: Final = frozenset({"!bookTicker", "!ticker@arr", "!miniTicker@arr", "!markPrice@arr", "!markPrice@arr@1s"})
 RAW_EVENTS: Final = {
     "depthUpdate": "depth",
     "aggTrade": "aggTrade",
     "trade": "trade",
     "markPriceUpdate": "markPrice",
+    "indexPriceUpdate": "indexPrice",
     "bookTicker": "bookTicker",
     "24hrTicker": "ticker",
     "24hrMiniTicker": "miniTicker",
@@ -48,17 +55,21 @@ ERRORS: Final = ErrorCodes(
 )
 
 
-def _change(data: Path) -> BookGrammar:
+def _change(data: Path, *, futures: bool) -> BookGrammar:
+    """Only futures say the id before (`pu`) and the engine's time."""
+    spot = (
+        IntegerField((*data, "U"), layout.FIRST_ID),
+        IntegerField((*data, "u"), layout.LAST_ID),
+        IntegerField((*data, "E"), layout.EVENT_TIME, MILLISECOND),
+    )
+    more = (
+        IntegerField((*data, "pu"), layout.PREVIOUS_ID),
+        IntegerField((*data, "T"), layout.ENGINE_TIME, MILLISECOND, required=False),
+    )
     return BookGrammar(
         bids=(*data, "b"),
         asks=(*data, "a"),
-        integers=(
-            IntegerField((*data, "U"), layout.FIRST_ID),
-            IntegerField((*data, "u"), layout.LAST_ID),
-            IntegerField((*data, "pu"), layout.PREVIOUS_ID),
-            IntegerField((*data, "E"), layout.EVENT_TIME, MILLISECOND),
-            IntegerField((*data, "T"), layout.ENGINE_TIME, MILLISECOND, required=False),
-        ),
+        integers=(*spot, *more) if futures else spot,
         expects={(*data, "e"): "depthUpdate"},
         market=((*data, "s"),),
         default_kind=layout.KIND_DELTA,
@@ -78,13 +89,14 @@ def _trade(data: Path, event: str) -> TradeGrammar:
         identifier=("a",) if event == "aggTrade" else ("t",),
         expects={(*data, "e"): event},
         market=((*data, "s"),),
-        # The undocumented `trade` also prints insurance fund, ADL and "NA" fills; aggTrade never holds them.
+        # The undocumented `trade` of futures also prints insurance fund, ADL and "NA" fills; aggTrade never holds them.
         keep={} if event == "aggTrade" else {("X",): ("MARKET", "RPI")},
     )
 
 
 # By form: False in the envelope, True raw.
-FUTURES_CHANGE: Final = {False: _change(("data",)), True: _change(())}
+FUTURES_CHANGE: Final = {False: _change(("data",), futures=True), True: _change((), futures=True)}
+SPOT_CHANGE: Final = {False: _change(("data",), futures=False), True: _change((), futures=False)}
 TRADES: Final = {(raw, e): _trade(() if raw else ("data",), e) for raw in (False, True) for e in ("aggTrade", "trade")}
 SNAPSHOT: Final = BookGrammar(
     bids=("bids",),
@@ -99,7 +111,64 @@ SNAPSHOT: Final = BookGrammar(
 
 
 class BinanceVenue(Venue):
-    """The protocol part of a Binance market: combined streams, numbered requests."""
+    """The protocol part of a Binance market: combined streams, numbered requests, books seeded over REST."""
+
+    rest: ClassVar[str]  # address of the market's REST paths
+    changes: ClassVar[Mapping[bool, BookGrammar]]
+    depth: ClassVar[frozenset[str]]  # streams of changes
+    depth_silence: ClassVar[float]
+    snapshot_weight: ClassVar[int]
+
+    # -- instruments
+    def instrument(self, row: Record) -> Instrument:
+        """What every listing says alike; tick and lot are of the filters (`pricePrecision` is only for display)."""
+        symbol = Reader(self.name, "instruments").text(row, "symbol")
+        reader = Reader(self.name, "instruments", symbol)
+        filters = {str(rule.get("filterType")): rule for rule in reader.rows(row, "filters")}
+        asset, multiplier = coin_of(reader.text(row, "baseAsset"))
+        return self.listed(
+            reader,
+            row,
+            Instrument(
+                venue=self.name,
+                symbol=symbol,
+                asset=asset,
+                quote=reader.text(row, "quoteAsset"),
+                settle=reader.text(row, "quoteAsset"),
+                contract_type="spot",
+                tick_size=reader.positive(reader.child(filters, "PRICE_FILTER"), "tickSize"),
+                lot_size=reader.positive(reader.child(filters, "LOT_SIZE"), "stepSize"),
+                unit_multiplier=multiplier,
+            ),
+        )
+
+    @abstractmethod
+    def listed(self, reader: Reader, row: Record, instrument: Instrument) -> Instrument:
+        """The instrument with what this market's listing says in its own way: its status, its contract."""
+
+    # -- sockets
+    def topic(self, key: str) -> Topic | None:
+        raw = key.startswith(RAW)
+        stream = key.removeprefix(RAW)
+        name, _, suffix = stream.partition("@")
+        symbol = name.upper()
+        if name.startswith("!"):
+            return self.all_market_topic(key, stream)
+        if not name or symbol.lower() != name:
+            return None
+        if suffix in self.depth:
+            return Topic(key, Channel.BOOK, (symbol,), self.depth_silence, book=self.changes[raw])
+        if suffix in ("aggTrade", "trade"):
+            return Topic(key, Channel.TRADES, (symbol,), trades=TRADES[raw, suffix])
+        cold = self.cold_topic(key, symbol, suffix)
+        return cold or (Topic(key, Channel.OTHER, (symbol,)) if UNUSED.fullmatch(suffix) else None)
+
+    def all_market_topic(self, key: str, stream: str) -> Topic | None:
+        return Topic(key, Channel.OTHER, ()) if stream in UNUSED_ALL else None
+
+    def cold_topic(self, key: str, symbol: str, suffix: str) -> Topic | None:
+        """The topic of a stream of one market other than its book and trades."""
+        return None
 
     def frame_key(self, frame: bytes) -> bytes | None:
         if not frame.startswith(HEAD):
@@ -120,7 +189,7 @@ class BinanceVenue(Venue):
             return RAW + LISTINGS
         inner = message.get("o" if event == "forceOrder" else "k")
         inner = inner if isinstance(inner, dict) else {}
-        symbol = inner.get("s") if event == "forceOrder" else message.get("s")
+        symbol = inner.get("s") if event == "forceOrder" else message.get("i" if event == "indexPriceUpdate" else "s")
         if not isinstance(symbol, str) or not isinstance(event, str):
             return None
         suffix = {"forceOrder": "forceOrder", "kline": f"kline_{inner.get('i')}"}.get(event) or RAW_EVENTS.get(event)
@@ -146,6 +215,11 @@ class BinanceVenue(Venue):
         if "result" in message and request_id is not None:
             return [base.Acked(request_id)]
         raise reader.refused(f"unknown frame: {shown(frame)!r}")
+
+    # -- REST
+    def snapshot_request(self, instrument: Instrument) -> RestRequest | None:
+        url = f"{self.rest}/depth?symbol={quote(instrument.symbol)}&limit={self.book.snapshot_levels}"
+        return RestRequest("snapshot", url, self.snapshot_weight, instrument.symbol)
 
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
         check_reply(self.name, request, status, headers, body, ERRORS, self.limits.rest_window_seconds)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -17,11 +18,13 @@ from monitor.errors import FrameError
 Record = dict[str, object]
 T = TypeVar("T")
 
-# Decimal() itself would also take "NaN", "1e99999", "1_0" and digits of other scripts.
-_DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+# Decimal() itself would also take "NaN", "1e99999", "1_0" and digits of other scripts. Java writes small numbers as "3.1E-8".
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?P<exponent>[eE][+-]?[0-9]{1,2})?")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+# RFC 3339, with up to nine decimals of a second.
+_MOMENT: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 _REQUEST: Final = re.compile(r"[0-9]{1,18}")
-_MAX_EXPONENT: Final = 30  # of a bare number: no venue's price, size or rate is outside 1e-30..1e30
+_MAX_EXPONENT: Final = 30  # of a number with an exponent: no venue's price, size or rate is outside 1e-30..1e30
 _MAX_NS: Final = 2**63  # times are int64 ns from here on
 _SHOWN: Final = 80  # characters of a refused text that an error message shows
 
@@ -55,7 +58,10 @@ class Reader:
     def load_exact(self, data: bytes) -> object:
         """JSON with bare decimals, read as Decimal. orjson looks first: it bounds the depth and refuses what is not JSON."""
         self.load(data)
-        return json.loads(data, parse_float=Decimal)
+        try:
+            return json.loads(data, parse_float=Decimal)
+        except ValueError:  # an integer of thousands of digits
+            raise self.refused(f"not JSON: {shown(data)!r}") from None
 
     def record(self, value: object, what: str = "the frame") -> Record:
         if not isinstance(value, dict):
@@ -83,14 +89,15 @@ class Reader:
     def decimal(self, record: Mapping[str, object], key: str) -> Decimal:
         """An exact decimal: a quoted one, or a bare integer, or a bare decimal of `load_exact`."""
         value = self._get(record, key)
-        if isinstance(value, str) and _DECIMAL.fullmatch(value):
-            return Decimal(value)
+        found = _DECIMAL.fullmatch(value) if isinstance(value, str) else None
+        if found is not None:
+            number = Decimal(found[0])
+            if found["exponent"] is None or _bounded(number):
+                return number
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MAX_EXPONENT:
             return Decimal(value)
-        if isinstance(value, Decimal) and value.is_finite():
-            _, digits, exponent = value.as_tuple()
-            if isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT and len(digits) <= _MAX_EXPONENT:
-                return value
+        if isinstance(value, Decimal) and _bounded(value):
+            return value
         raise self._wrong(key, value, "a decimal")
 
     def positive(self, record: Mapping[str, object], key: str) -> Decimal:
@@ -98,6 +105,12 @@ class Reader:
         if value <= 0:
             raise self._wrong(key, record[key], "positive")
         return value
+
+    def positive_if_given(self, record: Mapping[str, object], key: str) -> Decimal | None:
+        """None where it is left out, empty or 0: of a market that does not trade yet, venues write prices as "0"."""
+        if not given(record, key) or self.decimal(record, key) == 0:
+            return None
+        return self.positive(record, key)
 
     def integer(self, record: Mapping[str, object], key: str) -> int:
         """A whole number, bare or quoted."""
@@ -114,6 +127,25 @@ class Reader:
         if not 0 < value < _MAX_NS:
             raise self._wrong(key, record[key], "a time")
         return value
+
+    def time_if_given(self, record: Mapping[str, object], key: str, unit: int = MILLISECOND) -> int | None:
+        """As `time`; None where it is left out, empty or 0."""
+        if not given(record, key) or self.integer(record, key) == 0:
+            return None
+        return self.time(record, key, unit)
+
+    def moment(self, record: Mapping[str, object], key: str) -> int:
+        """A time in ns, from RFC 3339 text: "2026-04-07T14:30:00.123456Z"."""
+        found = _MOMENT.fullmatch(self.text(record, key))
+        try:
+            if found is not None:
+                whole, fraction, zone = found.groups()
+                seconds = int(datetime.fromisoformat(whole + zone).astimezone(UTC).timestamp())
+                if 0 < seconds < _MAX_NS // 10**9:
+                    return seconds * 10**9 + int((fraction or "").ljust(9, "0"))
+        except (ValueError, OverflowError):
+            pass
+        raise self._wrong(key, record[key], "a time")
 
     def choice(self, record: Mapping[str, object], key: str, table: Mapping[str, T]) -> T:
         """What a word of the venue's means."""
@@ -136,6 +168,11 @@ class Reader:
 
     def _wrong(self, key: str, value: object, wanted: str) -> FrameError:
         return self.refused(f"{key} is not {wanted}: {shown(str(value))!r}")
+
+
+def _bounded(value: Decimal) -> bool:
+    _, digits, exponent = value.as_tuple()
+    return isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT and len(digits) <= _MAX_EXPONENT
 
 
 def given(record: Mapping[str, object], key: str) -> bool:

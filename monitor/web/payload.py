@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from monitor.alerts import payloads
-from monitor.views import AlertView, AssetDepth, AssetView, DepthFigure, MarketView, ServiceView, VenueView
+from monitor.clock import SECOND
+from monitor.facts import MarginTiers
+from monitor.views import AlertView, AssetDepth, AssetView, DepthFigure, MarketView, ServiceView, Side, VenueView
 
 Json = dict[str, Any]
 
@@ -52,9 +55,22 @@ def market_row(market: MarketView) -> Json:
         "verified": market.verified,
         "reason": market.reason,
         "last_update": rfc3339(market.last_update),
+        "age_seconds": None if market.last_update is None else (market.at - market.last_update) / SECOND,
+        "cadence_seconds": market.cadence_seconds,
         "mid_price": market.mid_price,
         "spread_ratio": market.spread_ratio,
-        "reach_ratio": {"bid": market.reach_ratio.get("bid"), "ask": market.reach_ratio.get("ask")},
+        "reach_ratio": _sides(market.reach_ratio),
+        "snapshot_reach_ratio": _sides(market.snapshot_reach_ratio),
+        "layers": [
+            {
+                "significant_figures": layer.significant_figures,
+                "reason": layer.reason,
+                "last_update": rfc3339(layer.last_update),
+                "reach_ratio": _sides(layer.reach_ratio),
+                "resyncs": dict(layer.resyncs),
+            }
+            for layer in market.layers
+        ],
         "depth": [_figure(figure) for figure in market.depth],
         "liquidation_coverage": market.liquidation_coverage,
         "open_interest_usd": market.open_interest_usd,
@@ -76,9 +92,40 @@ def market_json(market: MarketView) -> Json:
         "withdrawal_share": market.withdrawal_share,
         "mark_price": market.mark_price,
         "index_price": market.index_price,
+        "margin_tiers": None if market.margin_tiers is None else _tiers(market.margin_tiers),
+        "closings": [
+            {"kind": c.kind, "position": c.position, "count": c.prints, "usd": c.usd} for c in market.closings
+        ],
         "counters": dict(market.counters),
         "resyncs": dict(market.resyncs),
     }
+
+
+def _sides(ratios: Mapping[Side, float | None]) -> Json:
+    return {"bid": ratios.get("bid"), "ask": ratios.get("ask")}
+
+
+def _tiers(tiers: MarginTiers) -> Json:
+    """Maintenance margin by position size. Ratios are fractions; `floor` and `cap` are in `unit`."""
+    return {
+        "source": "venue" if tiers.documented is None else f"documented {tiers.documented.isoformat()}",
+        "unit": tiers.unit,
+        "whole": tiers.whole,
+        "tiers": [
+            {
+                "floor": float(tier.floor),
+                "cap": _number(tier.cap),
+                "maintenance_ratio": float(tier.maintenance_ratio),
+                "max_leverage": _number(tier.max_leverage),
+                "deduction": _number(tier.deduction),
+            }
+            for tier in tiers.tiers
+        ],
+    }
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _asset_depth(depth: AssetDepth) -> Json:
@@ -144,6 +191,16 @@ def venue_json(venue: VenueView) -> Json:
         "reconnects": dict(venue.reconnects),
         "refused": [{"symbol": symbol, "reason": reason} for symbol, reason in venue.refused],
         "faults": list(venue.faults),
+        "notices": [
+            {
+                "text": notice.text,
+                "begins": rfc3339(notice.begins),
+                "ends": rfc3339(notice.ends),
+                "disruptive": notice.disruptive,
+                "symbol": notice.symbol,
+            }
+            for notice in venue.notices
+        ],
     }
 
 

@@ -17,12 +17,13 @@ from typing import Final
 import uvloop
 
 from monitor.simulator.load_source import LoadSource
+from monitor.simulator.protocols.registry import USUAL
 from monitor.simulator.service import VenueHost, venue_settings
 from monitor.simulator.source import OutFrame
-from monitor.simulator.specs import BINANCE, VENUES
 from tests.bench.place import place
 from tests.bench.stamp import stamped
 
+BINANCE: Final = "binance_usdm"
 SECOND: Final = 1_000_000_000
 BURST_EVERY: Final = SECOND // 4
 # Three prints a burst, each enough for the next severity under the settings of the bench: opened, escalated, escalated.
@@ -61,7 +62,7 @@ class StampedLoad(LoadSource):
 
 
 async def serve(order: dict[str, float]) -> None:
-    source = StampedLoad(markets=int(order["markets"]), rate=order["rate"], epoch_ns=time.time_ns(), venues=VENUES)
+    source = StampedLoad(markets=int(order["markets"]), rate=order["rate"], epoch_ns=time.time_ns(), venues=USUAL)
     symbols = {venue: [each.symbol for each in listed] for venue, listed in source.instruments.items()}
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -73,7 +74,7 @@ async def serve(order: dict[str, float]) -> None:
         source.bursting = line == "burst on"
 
     loop.add_reader(sys.stdin.fileno(), heard)
-    async with VenueHost(source, VENUES) as host:
+    async with VenueHost(source, USUAL) as host:
         gc.collect()
         gc.freeze()
         sys.stdout.write(

@@ -19,8 +19,9 @@ from engines.wire.scale import Scale
 from monitor import rehearsal
 from monitor.facts import Channel
 from monitor.rehearsal import EPOCH
-from monitor.simulator import scenario_source, service, specs
+from monitor.simulator import scenario_source
 from monitor.simulator.market import Market
+from monitor.simulator.protocols import registry
 from monitor.simulator.scenarios import scenario
 from monitor.venues.base import Venue
 from monitor.venues.registry import VENUES
@@ -66,7 +67,7 @@ def tide(built: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Venue
 def test_the_page_shows_all_parts(built: dict[str, ModuleType]) -> None:
     assert [Path(label).name for label in built] == [
         "tide_linear.py",
-        "tide_forms.py",
+        "tide_linear.py",
         "test_venue_tide_linear.py",
         "tide_linear.py",
     ]
@@ -107,9 +108,8 @@ def test_the_example_passes_the_conformance_tests(
     import test_venue_conformance as conformance
     import venue_forms
 
-    forms = built["tests/monitor/venues/tide_forms.py"]
-    for table in ("ACKS", "PONGS", "REFUSALS"):
-        monkeypatch.setitem(getattr(venue_forms, table), NAME, getattr(forms, table)[NAME])
+    forms = built["tests/monitor/venues/forms/tide_linear.py"]
+    monkeypatch.setitem(venue_forms.FORMS, NAME, forms)  # type: ignore[arg-type]
     calls = list(conformance_calls(conformance))
     assert len(calls) > 20
     for test, further in calls:
@@ -120,14 +120,8 @@ def test_the_example_passes_the_conformance_tests(
 def simulated(tide: Venue, built: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Venue:
     """The example venue, with its simulated side in the simulator's tables."""
     module = built["monitor/simulator/protocols/tide_linear.py"]
-    monkeypatch.setitem(service.FRONTS, NAME, module.TideFront)
-    monkeypatch.setitem(scenario_source.WRITERS, NAME, module.TideFrames)
-    markets = (
-        specs._market(NAME, "BTC", "BTC-PERP", ("0.5", 1), ("0.001", 3), sizes=(30e6, 3e9, 20.0, 200.0)),
-        specs._market(NAME, "ETH", "ETH-PERP", ("0.05", 2), ("0.01", 2), sizes=(15e6, 1.5e9, 12.0, 150.0)),
-    )
-    monkeypatch.setattr(specs, "VENUES", (*specs.VENUES, NAME))
-    monkeypatch.setattr(specs, "MARKETS", (*specs.MARKETS, *markets))
+    side = registry.SimulatedVenue(module.TideFront, module.TideFrames, module.MARKETS)
+    monkeypatch.setitem(registry.PROTOCOLS, NAME, side)
     monkeypatch.setattr(rehearsal, "SIMULATED", (NAME,))
     return tide
 

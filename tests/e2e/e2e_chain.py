@@ -28,6 +28,7 @@ class Chain:
     waiting: list[tuple[int, int, int]] = field(default_factory=list)  # Binance (U, u, pu) since the last break
     breaks: int = 0
     seed: int | None = None  # Binance: id of the snapshot the stream has to join
+    newest: int = -1  # Binance: id of the last snapshot
 
     def broken(self) -> None:
         if self.last is not None:
@@ -58,7 +59,9 @@ class Chain:
                 self.last = last
             elif last > self.last:
                 self.broken()
-                self.waiting, self.seed = [(first, last, previous)], None
+                # A half frame may have been noticed before its successor shows the break: then the snapshot is here already.
+                self.waiting, self.seed = [(first, last, previous)], self.newest if self.newest >= previous else None
+                self._join()
             return
         if self.waiting and previous != self.waiting[-1][1] and last > self.waiting[-1][1]:
             self.waiting.clear()
@@ -67,6 +70,7 @@ class Chain:
 
     def seeded(self, snapshot_id: int) -> None:
         """A REST snapshot came."""
+        self.newest = snapshot_id
         if self.last is None:
             self.seed = snapshot_id
             self._join()

@@ -22,13 +22,14 @@ from monitor.alerts.rules.base import (
     venue_live,
 )
 from monitor.alerts.settings import LiquidationBurstSettings
-from monitor.views import AssetView
+from monitor.views import AssetView, MarketView
 
 POSITIONS: Final = ("long", "short")
 CENTS: Final = 100  # sums are kept in whole cents: adding and taking away leaves no residue
 FREEZE_LIMIT: Final = (
     6 * 3600 * SECOND
 )  # a burst must not become its own baseline, yet no longer than models 5.5 allows
+WEAKEST_FIRST: Final = ("inferred", "sampled", "complete")
 HIT: Final[Mapping[str, str]] = {"long": "bid", "short": "ask"}  # the depth a forced closing runs into
 
 
@@ -69,7 +70,7 @@ class Facts:
     unit_from: str
     usual_usd: float | None
     depth_usd: float | None
-    coverage: str | None
+    coverages: tuple[str, ...]  # of the prints in the window, the weakest first
     blind: tuple[str, ...]
     unpriced: bool
 
@@ -114,8 +115,7 @@ class LiquidationBurst(QuietRule):
             self._blind[name] = frozenset(
                 f"{market.venue}:{market.market}"
                 for market in markets
-                if market.liquidation_coverage != "none"
-                and (market.silent.get("liquidations", False) or not venue_live(second.venues.get(market.venue)))
+                if market.liquidation_coverage != "none" and not _hears(market, second)
             )
             for position in POSITIONS if any(m.liquidation_coverage != "none" for m in markets) else ():
                 self._flow(name, position)
@@ -131,9 +131,9 @@ class LiquidationBurst(QuietRule):
         assert isinstance(facts, Facts)
         window = self._settings.window_seconds
         degraded = [f"{source} liquidations cannot be seen" for source in facts.blind]
-        if facts.coverage == "sampled":
+        if "sampled" in facts.coverages:
             degraded.append("liquidations are sampled by the venue: the figure is a lower bound")
-        elif facts.coverage == "inferred":
+        if "inferred" in facts.coverages:
             degraded.append("liquidations are inferred, not reported")
         if facts.unpriced:
             degraded.append("some prints have no USD rate and are left out")
@@ -145,14 +145,14 @@ class LiquidationBurst(QuietRule):
             "unit_from": Evidence(facts.unit_from, "label", None),
             "usual_window_usd": Evidence(facts.usual_usd, "USD", None),
             "share_of_depth_1pct": Evidence(facts.usd / facts.depth_usd if facts.depth_usd else None, "ratio", None),
-            "coverage": Evidence(facts.coverage, "label", None),
+            "coverage": Evidence(next(iter(facts.coverages), None), "label", None),
         }
         return Story(self._summary(facts, change), evidence, "forced", tuple(degraded))
 
     def _summary(self, facts: Facts, change: Change) -> str:
         side = "longs" if facts.position == "long" else "shorts"
         window = self._settings.window_seconds
-        at_least = "at least " if facts.coverage != "complete" else ""
+        at_least = "at least " if facts.coverages != ("complete",) else ""
         if change == "closed":
             return f"{facts.asset}: the liquidation of {side} has died down, {money(facts.usd)} in the last {window} s."
         parts = [f"{facts.asset}: {at_least}{money(facts.usd)} of {side} liquidated in {window} s"]
@@ -227,9 +227,9 @@ class LiquidationBurst(QuietRule):
         # What a mute source sent cannot fade away: only silence that can be heard eases or closes.
         kept = None if speakers & blind else level_above(units, self._keep)
         reached = level_above(units, self._rise)
-        coverage = next((c for c in ("inferred", "sampled", "complete") if c in flow.coverages), None)
+        coverages = tuple(coverage for coverage in WEAKEST_FIRST if coverage in flow.coverages)
         facts = Facts(
-            asset, position, usd, unit, unit_from, usual, depth, coverage, tuple(sorted(blind)), flow.unpriced > since
+            asset, position, usd, unit, unit_from, usual, depth, coverages, tuple(sorted(blind)), flow.unpriced > since
         )
         return Observation(asset, position, reading(reached if usd else 0, kept), self._holds, facts)
 
@@ -250,6 +250,13 @@ class LiquidationBurst(QuietRule):
             flow.usual_cents += weight * (window_cents - flow.usual_cents)
             flow.history_seconds += 60.0
         flow.minute, flow.minute_cents, flow.minute_blind = minute, 0, blind
+
+
+def _hears(market: MarketView, second: Second) -> bool:
+    """Whether a liquidation of the market would reach us: where it would not, that none comes says nothing."""
+    if not market.liquidations_heard or market.silent.get("liquidations", False):
+        return False
+    return venue_live(second.venues.get(market.venue))
 
 
 def _source(context: LiquidationContext) -> str:

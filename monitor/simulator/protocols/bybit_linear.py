@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -11,7 +11,7 @@ from monitor.facts import Channel
 from monitor.simulator.protocols.base import SECOND, Answer, Front, Session, WeightWindow
 from monitor.simulator.source import RestReply
 
-PATHS = {"/v5/public/linear": "linear", "/v5/public/misc/status": "status"}
+STATUS_PATH = "/v5/public/misc/status"
 MAX_ARGS = (
     10  # spot's documented bound; the real linear socket states none, but a client that obeys 10 is safe everywhere
 )
@@ -21,7 +21,12 @@ CONNECTION = "465772b1-7630-4fdc-a492-e003e6f0f260"
 
 
 class BybitFront(Front):
+    """`category` is the one this socket serves; `agreed` what an accepted request is answered with (spot repeats the operation)."""
+
     venue = "bybit_linear"
+    category: ClassVar[str] = "linear"
+    agreed: ClassVar[Mapping[str, str]] = {}
+    snapshot_paths: ClassVar[tuple[str, ...]] = ("/v5/market/orderbook",)
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -29,8 +34,10 @@ class BybitFront(Front):
         self._blocked_until = 0
 
     def open(self, path: str, query: Mapping[str, str], number: int, now: int) -> Session | None:
-        route = PATHS.get(path.rstrip("/"))
-        return None if route is None else Session(number, route, "raw", now, last_active=now)
+        place = path.rstrip("/")
+        if place not in (f"/v5/public/{self.category}", STATUS_PATH):
+            return None
+        return Session(number, "status" if place == STATUS_PATH else self.category, "raw", now, last_active=now)
 
     def receive(self, session: Session, text: str, now: int) -> Answer:
         try:
@@ -50,7 +57,7 @@ class BybitFront(Front):
             return Answer(texts=[self._said(session, number, str(op), ok=False, text="error:invalid op")])
         if op == "unsubscribe":
             gone = [topic for topic in args if session.topics.pop(topic, 0) is None]
-            return Answer(texts=[self._said(session, number, "unsubscribe", ok=True, text="")], unsubscribed=gone)
+            return Answer(texts=[self._accepted(session, number, "unsubscribe")], unsubscribed=gone)
         return self._subscribe(session, number, args)
 
     def _subscribe(self, session: Session, number: str, topics: list[str]) -> Answer:
@@ -74,13 +81,16 @@ class BybitFront(Front):
         session.topics.update(dict.fromkeys(topics))
         answer = Answer(subscribed=topics)
         if not any(t.no_ack for t in treatments.values()):
-            answer.texts.append(self._said(session, number, "subscribe", ok=True, text=""))
+            answer.texts.append(self._accepted(session, number, "subscribe"))
         return answer
 
     def _known(self, session: Session, topic: str) -> bool:
         if session.route == "status":
             return topic == "system.status"
         return topic != "system.status" and self.knows(topic)
+
+    def _accepted(self, session: Session, number: str, op: str) -> str:
+        return self._said(session, number, op, ok=True, text=self.agreed.get(op, ""))
 
     def _said(self, session: Session, number: str, op: str, *, ok: bool, text: str) -> str:
         said = {

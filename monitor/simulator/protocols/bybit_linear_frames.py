@@ -10,8 +10,10 @@ import orjson
 from monitor.simulator.market import LiquidationPrint, Market
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.bybit_linear import rest_body
-from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, VenueClock, VenueFrames, next_funding
+from monitor.simulator.protocols.bybit_linear_listing import IN_USDT, Tier, listed, risk_limits
+from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, Standing, VenueClock, VenueFrames, next_funding
 from monitor.simulator.source import RestReply
+from monitor.simulator.specs import MINOR, SMALL, Size, market_spec
 from monitor.simulator.streams import Changes, Row, WindowStream
 
 # Push interval by depth. The venue pushes depth 1 every 10 ms and 50 every 20 ms; the simulated world moves every 50 ms.
@@ -23,6 +25,17 @@ MAX_TRADES = 1024  # in one message
 PAGE_ROWS = 40  # less than the venue's 1,000, so that a client must follow nextPageCursor with few symbols listed
 FILLERS = 60
 FIRST_ID = 177_000_000
+MARKETS = (
+    market_spec(
+        "bybit_linear", "BTC", "BTCUSDT", tick="0.1", lot="0.001", price_places=2, size=Size(28e6, 4.0e9, 12.0, 220.0)
+    ),
+    market_spec("bybit_linear", "ETH", "ETHUSDT", tick="0.01", lot="0.01", size=Size(14e6, 2.0e9, 8.0, 180.0)),
+    market_spec("bybit_linear", "SOL", "SOLUSDT", tick="0.01", lot="0.1", size=SMALL),
+    market_spec("bybit_linear", "XRP", "XRPUSDT", tick="0.0001", lot="0.1", size=SMALL),
+    market_spec("bybit_linear", "PEPE", "1000PEPEUSDT", tick="0.0000001", lot="100", multiplier=1000, size=SMALL),
+    market_spec("bybit_linear", "DOGE", "DOGEUSDT", tick="0.00001", lot="1", size=MINOR),
+    market_spec("bybit_linear", "BNB", "BNBUSDT", tick="0.1", lot="0.01", size=MINOR),
+)
 
 
 class _Window:
@@ -33,15 +46,28 @@ class _Window:
 
 
 class BybitFrames(VenueFrames):
+    """One category. `always`: the depths kept whether or not somebody listens."""
+
     venue: ClassVar[str] = "bybit_linear"
+    category: ClassVar[str] = "linear"
+    always: ClassVar[tuple[int, ...]] = (ALWAYS,)
+    paths: ClassVar[tuple[str, ...]] = (
+        "/v5/market/instruments-info",
+        "/v5/market/orderbook",
+        "/v5/market/tickers",
+        "/v5/market/open-interest",
+        "/v5/market/risk-limit",
+    )
+    tiers: ClassVar[tuple[Tier, ...]] = IN_USDT
 
     def __init__(self, markets: Sequence[Market], clock: VenueClock) -> None:
         super().__init__(markets, clock)
         self._sequence = 66_000_000_000
-        self._windows = {s: {ALWAYS: _Window(m, ALWAYS, CADENCES_MS[ALWAYS])} for s, m in self.markets.items()}
+        self._windows = {s: {n: _Window(m, n, CADENCES_MS[n]) for n in self.always} for s, m in self.markets.items()}
         self._tickers: dict[str, dict[str, str]] = {s: self._ticker(m) for s, m in self.markets.items()}
         self._prints: dict[str, list[LiquidationPrint]] = {s: [] for s in self.markets}
         self._trade = 0
+        self.notices: list[dict[str, object]] = []  # rows of the venue's status page
 
     # -- streams
     def knows(self, key: str) -> bool:
@@ -71,23 +97,29 @@ class BybitFrames(VenueFrames):
             self._sequence += 11 + len(touched[symbol])
             for start in range(0, len(market.trades), MAX_TRADES):
                 yield f"publicTrade.{symbol}", self._trades(symbol, market, start)
-            for depth, window in self._windows[symbol].items():
-                if now_ms % window.every == 0:
-                    changes = window.book.flush()
-                    if changes:
-                        window.update += 1
-                        kind = "snapshot" if depth == 1 else "delta"
-                        rows = window.book.levels() if depth == 1 else changes
-                        yield f"orderbook.{depth}.{symbol}", self._book(symbol, depth, kind, rows)
-            if now_ms % TICKER_MS == 0:
-                now = self._ticker(market)
-                changed = {name: value for name, value in now.items() if self._tickers[symbol][name] != value}
-                self._tickers[symbol] = now
-                if changed:
-                    yield f"tickers.{symbol}", self._ticker_frame(symbol, "delta", changed)
-            self._prints[symbol].extend(market.liquidations)
-            if now_ms % LIQUIDATIONS_MS == 0 and self._prints[symbol]:
-                yield f"allLiquidation.{symbol}", self._liquidations(symbol)
+            yield from self._books(symbol, touched[symbol])
+            yield from self._figures(symbol, market)
+
+    def _books(self, symbol: str, touched: Ints) -> Iterator[Keyed]:
+        for depth, window in self._windows[symbol].items():
+            if self.now_ms % window.every == 0:
+                changes = window.book.flush()
+                if changes:
+                    window.update += 1
+                    kind = "snapshot" if depth == 1 else "delta"
+                    rows = window.book.levels() if depth == 1 else changes
+                    yield f"orderbook.{depth}.{symbol}", self._book(symbol, depth, kind, rows)
+
+    def _figures(self, symbol: str, market: Market) -> Iterator[Keyed]:
+        if self.now_ms % TICKER_MS == 0:
+            now = self._ticker(market)
+            changed = {name: value for name, value in now.items() if self._tickers[symbol][name] != value}
+            self._tickers[symbol] = now
+            if changed:
+                yield f"tickers.{symbol}", self._ticker_frame(symbol, "delta", changed)
+        self._prints[symbol].extend(market.liquidations)
+        if self.now_ms % LIQUIDATIONS_MS == 0 and self._prints[symbol]:
+            yield f"allLiquidation.{symbol}", self._liquidations(symbol)
 
     def cross(self, symbol: str) -> None:
         for window in self._windows[symbol].values():
@@ -141,7 +173,8 @@ class BybitFrames(VenueFrames):
         spec, book, interest = market.spec, market.book, market.ledger.open_interest
         text, size = spec.price_text, spec.size_text
         ask = min(book.best_ask, book.size - 1)
-        value = interest * spec.lot_base * market.mark
+        # In quote currency; of inverse contracts in coins.
+        value = interest * (spec.base(market.mark) if spec.kind == "inverse" else spec.worth(market.mark))
         return {
             "symbol": spec.symbol,
             "lastPrice": text(round(market.last / spec.tick_usd)),
@@ -166,34 +199,44 @@ class BybitFrames(VenueFrames):
         data = orjson.dumps({"symbol": symbol, **fields}).decode()
         return f'{{"topic":"tickers.{symbol}","type":"{kind}","data":{data},"cs":{self._sequence},"ts":{self.stamp}}}'.encode()
 
+    # -- a recording
+    @classmethod
+    def same_book(cls, key: str) -> str:
+        return f"orderbook.{key.rsplit('.', 1)[-1]}" if key.startswith("orderbook.") else ""
+
+    @classmethod
+    def standing(cls, key: str, book: Standing) -> list[bytes]:
+        data = {"s": book.symbol, "b": book.bids, "a": book.asks, "u": book.last_id, "seq": book.last_id}
+        return [orjson.dumps({"topic": key, "type": "snapshot", "ts": book.time_ms, "data": data, "cts": book.time_ms})]
+
     # -- REST
     def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
         if path == "/v5/market/time":
             seconds = self.stamp // 1000
             return self._reply({"timeSecond": str(seconds), "timeNano": str(self.stamp * 1_000_000)})
-        if path not in (
-            "/v5/market/instruments-info",
-            "/v5/market/orderbook",
-            "/v5/market/tickers",
-            "/v5/market/open-interest",
-        ):
+        if path == "/v5/system/status":
+            return self._reply({"list": self.notices})
+        if path not in self.paths:
             return None
         symbol = query.get("symbol", "")
-        if query.get("category") != "linear":
+        if query.get("category") != self.category:
             return self._reply({}, 10001, "params error: Category is invalid")
         if path.endswith("instruments-info"):
             return self._instruments(query)
         if path.endswith("tickers") and not symbol:
-            return self._reply({"category": "linear", "list": list(self._tickers.values())})
+            return self._reply({"category": self.category, "list": list(self._tickers.values())})
         if symbol not in self.markets:
             return self._reply({}, 10001, "params error: symbol invalid")
+        if path.endswith("risk-limit"):
+            rows = risk_limits(symbol, self.tiers)
+            return self._reply({"category": self.category, "list": rows, "nextPageCursor": ""})
         if path.endswith("orderbook"):
             return self._snapshot(symbol, query.get("limit", "25"))
         if path.endswith("tickers"):
-            return self._reply({"category": "linear", "list": [self._tickers[symbol]]})
+            return self._reply({"category": self.category, "list": [self._tickers[symbol]]})
         both = self._tickers[symbol]["openInterest"]
         rows = [{"openInterest": both, "timestamp": str(self.stamp)}]
-        return self._reply({"symbol": symbol, "category": "linear", "list": rows, "nextPageCursor": ""})
+        return self._reply({"symbol": symbol, "category": self.category, "list": rows, "nextPageCursor": ""})
 
     def _snapshot(self, symbol: str, limit: str) -> RestReply:
         if not limit.isdigit() or not 1 <= int(limit) <= ALWAYS:
@@ -214,8 +257,7 @@ class BybitFrames(VenueFrames):
         return self._reply(result)
 
     def _instruments(self, query: Mapping[str, str]) -> RestReply:
-        rows = [listed(f"SIM{number:03d}USDT", f"SIM{number:03d}", "0.0001", "1") for number in range(FILLERS)]
-        rows += [listed(s, m.spec.asset, m.spec.price_text(1), m.spec.size_text(1)) for s, m in self.markets.items()]
+        rows = self._listing()
         if query.get("symbol"):
             rows = [row for row in rows if row["symbol"] == query["symbol"]]
         limit, cursor = query.get("limit", "500"), query.get("cursor", "")
@@ -224,28 +266,15 @@ class BybitFrames(VenueFrames):
         start = int(cursor or 0)
         stop = start + min(int(limit), PAGE_ROWS)
         following = str(stop) if stop < len(rows) else ""
-        return self._reply({"category": "linear", "list": rows[start:stop], "nextPageCursor": following})
+        return self._reply({"category": self.category, "list": rows[start:stop], "nextPageCursor": following})
+
+    def _listing(self) -> list[dict[str, object]]:
+        names = [f"SIM{number:03d}" for number in range(FILLERS if self.lists_others else 0)]
+        rows = [listed(f"{name}USDT", name, "0.0001", "1") for name in names]
+        return rows + [
+            listed(symbol, market.spec.coin, market.spec.price_text(1), market.spec.size_text(1), market.spec.quote)
+            for symbol, market in self.markets.items()
+        ]
 
     def _reply(self, result: object, code: int = 0, text: str = "OK") -> RestReply:
         return RestReply(200, rest_body(code, text, result, self.stamp))
-
-
-def listed(symbol: str, base: str, tick: str, lot: str, quote: str = "USDT") -> dict[str, object]:
-    return {
-        "symbol": symbol,
-        "contractType": "LinearPerpetual",
-        "status": "Trading",
-        "baseCoin": base,
-        "quoteCoin": quote,
-        "settleCoin": quote,
-        "launchTime": "1585526400000",
-        "deliveryTime": "0",
-        "priceScale": "2",
-        "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
-        "priceFilter": {"minPrice": tick, "maxPrice": "1999999.80", "tickSize": tick},
-        "lotSizeFilter": {"qtyStep": lot, "minOrderQty": lot, "maxOrderQty": "1190", "minNotionalValue": "5"},
-        "fundingInterval": FUNDING_HOURS * 60,
-        "isPreListing": False,
-        "upperFundingRate": "0.005",
-        "lowerFundingRate": "-0.005",
-    }

@@ -1,4 +1,4 @@
-"""What the writers of the three venues' frames share: the venue's clock, and the shape of a writer."""
+"""What the writers of the venues' frames share: the venue's clock, and the shape of a writer. The guide is in `registry.py`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,27 @@ def next_funding(now_ms: int) -> int:
 
 
 Keyed = tuple[str, bytes]  # (topic key, frame)
+TextRow = tuple[str, str]  # price and size as the venue writes them
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A recorded book as it stands: rows best first, and of the last frame the ids (-1: it had none) and the venue's time in ms."""
+
+    symbol: str
+    bids: Sequence[TextRow]
+    asks: Sequence[TextRow]
+    last_id: int
+    time_ms: int
 
 
 class VenueFrames(ABC):
     """Writes one venue's frames and REST bodies from its markets. `now_ms` is scenario time.
 
     Identifiers and published books advance whether or not somebody listens, so that the bytes depend on the seed alone.
+
+    lists_others: the listing also holds what is no market of ours (halted, another kind), so that a client meets what it must leave
+    out; False where a recording is served, whose own markets may have those names.
     """
 
     venue: ClassVar[str]
@@ -45,6 +60,7 @@ class VenueFrames(ABC):
     def __init__(self, markets: Sequence[Market], clock: VenueClock) -> None:
         self.markets = {market.spec.symbol: market for market in markets}
         self.clock = clock
+        self.lists_others = True
         self.now_ms = 0
 
     @property
@@ -71,3 +87,24 @@ class VenueFrames(ABC):
     @abstractmethod
     def restart(self, symbol: str) -> list[Keyed]:
         """Fault: what the venue sends when its book service restarts; [] where it says nothing."""
+
+    # -- serving a recording: all of it may stay as it is
+    @classmethod
+    def recorded(cls, key: str, data: bytes) -> tuple[str, bytes]:
+        """A recorded frame as `step` would have given it: without what `Front.envelope` and `Front.number` put round it."""
+        return key, data
+
+    @classmethod
+    def same_book(cls, key: str) -> str:
+        """The same text for all topics of one book (another speed or depth serves the one asked for); "": each for itself."""
+        return ""
+
+    @classmethod
+    def standing(cls, key: str, book: Standing) -> list[bytes]:
+        """The opening for somebody who joins a recorded book's stream late; []: there is none, and he waits for the next snapshot."""
+        return []
+
+    @classmethod
+    def standing_reply(cls, path: str, query: Mapping[str, str], book: Standing) -> RestReply | None:
+        """The REST snapshot of a recorded book; None: what was recorded is given."""
+        return None

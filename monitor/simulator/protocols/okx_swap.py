@@ -19,6 +19,7 @@ LIMITS = {
     "/api/v5/public/instruments": 20,
     "/api/v5/market/books-full": 10,
     "/api/v5/market/books": 40,
+    "/api/v5/public/position-tiers": 10,
     "/api/v5/public/open-interest": 20,
     "/api/v5/public/funding-rate": 20,
 }
@@ -33,6 +34,7 @@ def key_of(arg: Mapping[str, Any]) -> str:
 class OkxFront(Front):
     venue = "okx_swap"
     idle_close_seconds: ClassVar[float | None] = 30.0
+    snapshot_paths: ClassVar[tuple[str, ...]] = ("/api/v5/market/books", "/api/v5/market/books-full")
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -102,8 +104,8 @@ class OkxFront(Front):
             said["id"] = number
         return orjson.dumps(said).decode()
 
-    def notice(self, session: Session) -> str:
-        """What the venue says about a minute before it cuts a connection for an upgrade."""
+    def shutdown_notice(self, session: Session) -> str | None:
+        """About a minute before it cuts a connection for an upgrade."""
         text = "The connection will soon be closed for a service upgrade. Please reconnect."
         said = {"event": "notice", "code": "64008", "msg": text, "connId": self._connection(session)}
         return orjson.dumps(said).decode()
@@ -116,10 +118,13 @@ class OkxFront(Front):
         channel, _, which = key.partition(":")
         tickers = dict.fromkeys(("mark-price", "index-tickers", "funding-rate", "open-interest"), Channel.TICKER)
         kinds = {"books": Channel.BOOK, "trades": Channel.TRADES, "liquidation-orders": Channel.LIQUIDATIONS}
-        kinds |= {"status": Channel.STATUS, **tickers}
+        kinds |= {"status": Channel.STATUS, "instruments": Channel.STATUS, **tickers}
         if channel == "index-tickers":
             which += "-SWAP"
         return kinds.get(channel, Channel.OTHER), which if "-" in which else ""
+
+    def symbol_of(self, path: str, query: Mapping[str, str]) -> str:
+        return query.get("instId", "")
 
     def limit(self, path: str, query: Mapping[str, str], now: int) -> RestReply | None:
         window = self._limits.get(path)

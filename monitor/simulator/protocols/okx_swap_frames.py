@@ -9,10 +9,11 @@ import orjson
 
 from monitor.simulator.market import LiquidationPrint, Market
 from monitor.simulator.order_book import Ints
-from monitor.simulator.protocols.frames import FUNDING_MS, Keyed, VenueClock, VenueFrames, next_funding
+from monitor.simulator.protocols.frames import FUNDING_MS, Keyed, Standing, VenueClock, VenueFrames, next_funding
 from monitor.simulator.protocols.okx_swap import rest_body
+from monitor.simulator.protocols.okx_swap_listing import INVERSE, TIERS, swap
 from monitor.simulator.source import RestReply
-from monitor.simulator.specs import MarketSpec
+from monitor.simulator.specs import SMALL, Size, market_spec
 from monitor.simulator.streams import Changes, Row, WindowStream
 
 WINDOW = 400
@@ -28,10 +29,22 @@ SILENT = ("status", "instruments:SWAP")
 LIQUIDATIONS = "liquidation-orders:SWAP"
 PER_MARKET = ("books", "trades", "mark-price", "funding-rate", "open-interest")
 FIRST_ID = 450_000
+# fmt: off
+MARKETS = (
+    market_spec("okx_swap", "BTC", "BTC-USDT-SWAP", tick="0.1", lot="0.01", contract="0.01", trimmed=True, size=Size(20e6, 3.0e9, 9.0, 180.0)),
+    market_spec("okx_swap", "ETH", "ETH-USDT-SWAP", tick="0.01", lot="0.01", contract="0.1", trimmed=True, size=Size(10e6, 1.5e9, 6.0, 160.0)),
+    market_spec("okx_swap", "SOL", "SOL-USDT-SWAP", tick="0.01", lot="0.01", trimmed=True, size=SMALL),
+    market_spec("okx_swap", "XRP", "XRP-USDT-SWAP", tick="0.0001", lot="0.01", contract="100", trimmed=True, size=SMALL),
+    market_spec("okx_swap", "DOGE", "DOGE-USDT-SWAP", tick="0.00001", lot="0.01", contract="1000", trimmed=True, size=SMALL),
+)
+# fmt: on
 
 
 class OkxFrames(VenueFrames):
+    """One class of instruments; `kind` is the venue's word for it."""
+
     venue: ClassVar[str] = "okx_swap"
+    kind: ClassVar[str] = "SWAP"
 
     def __init__(self, markets: Sequence[Market], clock: VenueClock) -> None:
         super().__init__(markets, clock)
@@ -46,6 +59,8 @@ class OkxFrames(VenueFrames):
         self._last_print: bytes | None = None
         self._full: dict[str, tuple[int, Changes]] = {}
         self._trade_ids = dict.fromkeys(self.markets, 130_000_000)
+        self.notices: list[dict[str, str]] = []  # rows of the status channel, said with the next step
+        self.listings: list[dict[str, str]] = []  # changed rows of `instruments`, said together with the next step
 
     # -- streams
     def knows(self, key: str) -> bool:
@@ -71,6 +86,13 @@ class OkxFrames(VenueFrames):
 
     def step(self, now_ms: int, touched: Mapping[str, Ints]) -> Iterator[Keyed]:
         self.now_ms = now_ms
+        while self.notices:
+            row = {**self.notices.pop(0), "ts": str(self.stamp)}
+            yield "status", orjson.dumps({"arg": {"channel": "status"}, "data": [row]})
+        if self.listings:
+            arg = {"channel": "instruments", "instType": self.kind}
+            yield f"instruments:{self.kind}", orjson.dumps({"arg": arg, "data": self.listings})
+            self.listings = []
         for symbol, market in self.markets.items():
             yield from self._trades(symbol, market)
             if now_ms % BOOK_MS == 0:
@@ -203,6 +225,15 @@ class OkxFrames(VenueFrames):
             self._last_print = orjson.dumps({"arg": arg, "data": [row]})
             yield LIQUIDATIONS, self._last_print
 
+    # -- a recording
+    @classmethod
+    def standing(cls, key: str, book: Standing) -> list[bytes]:
+        sides = [[[price, size, "0", "1"] for price, size in side] for side in (book.asks, book.bids)]
+        ids = {"ts": str(book.time_ms), "checksum": 0, "prevSeqId": -1, "seqId": book.last_id}
+        data = {"asks": sides[0], "bids": sides[1], **ids}
+        arg = {"channel": "books", "instId": book.symbol}
+        return [orjson.dumps({"arg": arg, "action": "snapshot", "data": [data]})]
+
     # -- REST
     def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
         symbol = query.get("instId", "")
@@ -212,10 +243,14 @@ class OkxFrames(VenueFrames):
             case "/api/v5/system/status":
                 return _json([])
             case "/api/v5/public/instruments":
-                if query.get("instType") != "SWAP":
+                if query.get("instType") != self.kind:
                     return _error("51000", "Parameter instType error")
-                rows = [*(_market(market.spec) for market in self.markets.values()), INVERSE]
-                return _json([row for row in rows if symbol in ("", row["instId"])])
+                return _json([row for row in self._listing() if symbol in ("", row["instId"])])
+            case "/api/v5/public/position-tiers":
+                family = query.get("instFamily", "")
+                if query.get("instType") != "SWAP" or f"{family}-SWAP" not in self.markets:
+                    return _error("51000", "Parameter instFamily error")
+                return _json([{**tier, "instFamily": family} for tier in TIERS])
             case "/api/v5/market/books" | "/api/v5/market/books-full":
                 full = path.endswith("full")
                 size, most = query.get("sz", "1"), FULL_BOOK_LEVELS if full else WINDOW
@@ -232,6 +267,9 @@ class OkxFrames(VenueFrames):
             case "/api/v5/market/index-tickers":
                 return _json([self._row("index-tickers", market) for market in self.markets.values()])
         return None
+
+    def _listing(self) -> list[dict[str, str]]:
+        return [*(swap(market.spec) for market in self.markets.values()), *([INVERSE] if self.lists_others else [])]
 
     def _books(self, symbol: str, count: int, *, full: bool) -> RestReply:
         book, low = self.markets[symbol].book, self.markets[symbol].book.low
@@ -256,41 +294,6 @@ class OkxFrames(VenueFrames):
         )
         data = f'{{"asks":[{asks}],"bids":[{bids}],"ts":"{self.clock.at(made)}"}}'
         return RestReply(200, f'{{"code":"0","msg":"","data":[{data}]}}'.encode())
-
-
-def listed(
-    symbol: str, coin: str, settle: str, tick: str, lot: str, contract: str, kind: str = "linear"
-) -> dict[str, str]:
-    family = symbol.removesuffix("-SWAP")
-    return {
-        "instType": "SWAP",
-        "instId": symbol,
-        "instFamily": family,
-        "uly": family,
-        "baseCcy": "",
-        "quoteCcy": "",
-        "settleCcy": settle,
-        "ctVal": contract,
-        "ctMult": "1",
-        # A linear contract is worth base coins, an inverse one quote units.
-        "ctValCcy": coin if kind == "linear" else family.rpartition("-")[2],
-        "ctType": kind,
-        "tickSz": tick,
-        "lotSz": lot,
-        "minSz": lot,
-        "lever": "100",
-        "state": "live",
-        "ruleType": "normal",
-        "listTime": "1573557408000",
-        "expTime": "",
-    }
-
-
-def _market(spec: MarketSpec) -> dict[str, str]:
-    return listed(spec.symbol, spec.asset, "USDT", str(spec.tick_size), str(spec.lot_size), str(spec.contract_size))
-
-
-INVERSE = listed("BTC-USD-SWAP", "BTC", "BTC", "0.1", "1", "100", "inverse")
 
 
 def _json(data: object) -> RestReply:

@@ -1,6 +1,6 @@
 // The page: asks /api/v1/overview once a second and shows it. It holds no state but the chosen band.
 
-import { clock, percent, price, seconds, usd, words } from "./format.js";
+import { clock, day, percent, price, seconds, usd, words } from "./format.js";
 import { element, figure, keyed, name, text } from "./dom.js";
 
 const ASK_EVERY = 1000;
@@ -292,16 +292,37 @@ function updateMarket(tr, market, band, at) {
   text(cell.book, market.verified ? "verified" : `not verified: ${market.reason || "no reason given"}`);
   figure(cell.mid, market.mid_price === null ? null : `${price(market.mid_price)} ${market.quote}`);
   figure(cell.spread, percent(market.spread_ratio));
-  const { bid, ask } = market.reach_ratio;
-  figure(cell.reach, bid === null && ask === null ? null : `${percent(bid) ?? "—"} / ${percent(ask) ?? "—"}`);
+  figure(cell.reach, reachText(market));
   for (const side of ["bid", "ask"]) {
     const d = market.depth.find((x) => x.side === side && x.band === band);
     figure(cell[side], d ? usd(d.usd) : null, d?.basis);
   }
   figure(cell.funding, percent(market.funding_rate_8h_ratio));
   figure(cell.interest, usd(market.open_interest_usd));
-  const age = market.last_update ? (Date.parse(at) - Date.parse(market.last_update)) / 1000 : null;
-  figure(cell.updated, age === null ? null : `${seconds(age)} ago`);
+  figure(cell.updated, updatedText(market, at));
+}
+
+const bothSides = ({ bid, ask }) => (bid === null && ask === null ? null : `${percent(bid) ?? "—"} / ${percent(ask) ?? "—"}`);
+
+// How far the book goes; and how far its snapshots and coarser streams go, which bring the figures marked "snap".
+function reachText(market) {
+  const book = bothSides(market.reach_ratio);
+  const snapshots = bothSides(market.snapshot_reach_ratio);
+  return snapshots === null ? book : `${book ?? "—"}, snap ${snapshots}`;
+}
+
+// How old the book is, how often a book of snapshots comes, and how old what lies beyond it may be.
+function updatedText(market, at) {
+  const age = (moment) => (Date.parse(at) - Date.parse(moment)) / 1000;
+  const parts = [];
+  if (market.last_update) parts.push(`${seconds(age(market.last_update))} ago`);
+  if (market.cadence_seconds !== null) parts.push(`comes every ${seconds(market.cadence_seconds)}`);
+  if (market.layers.length) {
+    const counting = market.layers.filter((layer) => layer.reason === "" && layer.last_update);
+    const oldest = counting.length ? `, oldest ${seconds(Math.max(...counting.map((layer) => age(layer.last_update))))} ago` : "";
+    parts.push(`${counting.length} of ${market.layers.length} coarser${oldest}`);
+  }
+  return parts.length ? parts.join("; ") : null;
 }
 
 // -- feeds
@@ -327,8 +348,15 @@ function updateFeed(tr, venue, view) {
     ...venue.refused.map((r) => `${r.symbol} refused: ${r.reason}`),
     ...view.markets.filter((m) => m.venue === venue.venue && m.silent.length).map((m) => `${m.market} silent: ${m.silent.join(", ")}`),
   ];
+  const announced = venue.notices.filter((n) => !n.disruptive || (n.begins !== null && n.begins > view.at)).map(noticeText);
   name(tr.parts.faults, faults.length ? "faulty" : "");
-  text(tr.parts.faults, faults.length ? faults.join("; ") : "none");
+  text(tr.parts.faults, [...(faults.length ? faults : ["none"]), ...announced].join("; "));
+}
+
+function noticeText(notice) {
+  const from = notice.begins === null ? "" : ` from ${day(notice.begins)}`;
+  const until = notice.ends === null ? "" : ` until ${day(notice.ends)}`;
+  return `announced${notice.symbol && ` of ${notice.symbol}`}: ${notice.text}${from}${until}`;
 }
 
 // -- start

@@ -48,4 +48,6 @@ export function seconds(x) {
 
 export const clock = (text) => (text ? `${text.slice(11, 19)} UTC` : null);
 
+export const day = (text) => (text ? `${text.slice(0, 10)} ${text.slice(11, 16)} UTC` : null);
+
 export const words = (text) => String(text ?? "").replaceAll("_", " ");

@@ -100,6 +100,8 @@ class PlainSequence:
     previous: int = 0
     buffered: int | None = None
     stale: int = 0
+    only_seeded: bool = False
+    time: int = 0
 
     def seed(self, last: int) -> None:
         self.status, self.last, self.stale = "seeded", last, 0
@@ -117,9 +119,86 @@ class PlainSequence:
     def _take(self, last: int, previous: int) -> None:
         self.status, self.last, self.previous, self.stale = "live", last, previous, 0
 
-    def step(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
-        step = {"range_with_previous": self._range, "counter": self._counter, "linked": self._linked}
+    def step(self, first: int, last: int, previous: int, snapshot: bool, empty: bool, time: int = 0) -> str:
+        if self.rule.mechanism == "snapshots":
+            return self._snapshots(last, time)
+        dense = self._dense_over_rest if self.rule.seeded_by_rest else self._dense
+        step = {
+            "range_with_previous": self._range,
+            "range": dense,
+            "counter": self._counter,
+            "linked": self._linked,
+            "unsequenced": self._unsequenced,
+        }
         return step[self.rule.mechanism](first, last, previous, snapshot, empty)
+
+    def _continues(self, before: int, first: int, last: int) -> bool:
+        """All ids from before + 1 on are in the frame; a strict venue never repeats one."""
+        return first == before + 1 or (not self.rule.strict and before + 1 in range(first, last + 1))
+
+    def _dense(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
+        if snapshot:
+            self._take(last, 0)
+            return "REPLACE"
+        if self.status != "live":
+            return "IGNORE"
+        restarted = last == self.rule.restart_id
+        if not restarted and last <= self.last:
+            return self._old()
+        if not restarted and self._continues(self.last, first, last):
+            self._take(last, 0)
+            return "APPLY"
+        self.lose()
+        return "GAP"
+
+    def _dense_over_rest(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
+        restarted = last == self.rule.restart_id
+        if self.status == "live":
+            if not restarted and last <= self.last:
+                action = self._old()
+            elif not restarted and self._continues(self.last, first, last):
+                self._take(last, 0)
+                return "APPLY"
+            else:
+                self.lose()
+                action = "GAP"
+            if action == "GAP":
+                self.buffered = last
+            return action
+        if self.status == "seeded":
+            if self.last >= 0 and last <= self.last and not restarted:
+                return "IGNORE"
+            if self.last < 0 or (not restarted and first <= self.last + 1):
+                self._take(last, 0)
+                return "APPLY"
+            self.status, self.buffered = "empty", last
+            return "TOO_OLD"
+        if self.buffered is not None and not restarted:
+            if last > self.buffered and self._continues(self.buffered, first, last):
+                self.buffered, self.stale = last, 0
+                return "BUFFER"
+            if last <= self.buffered and self.stale < STALE_LIMIT:
+                return self._old()
+        self.buffered, self.stale = last, 0
+        return "REBUFFER"
+
+    def _snapshots(self, last: int, time: int) -> str:
+        if self.status == "live" and 0 < time < self.time:
+            return self._old()
+        self._take(last, 0)
+        self.time = time or self.time
+        return "REPLACE"
+
+    def _unsequenced(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
+        if snapshot:
+            self._take(last, 0)
+            return "REPLACE"
+        if self.status != "live":
+            return "IGNORE"
+        if empty:
+            return "KEEPALIVE"
+        self._take(last, 0)
+        return "APPLY"
 
     def _range(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
         if self.status == "live":
@@ -170,6 +249,7 @@ class PlainSequence:
     def _linked(self, first: int, last: int, previous: int, snapshot: bool, empty: bool) -> str:
         if snapshot:
             self._take(last, previous)
+            self.only_seeded = True
             return "REPLACE"
         if self.status != "live":
             return "IGNORE"
@@ -177,8 +257,14 @@ class PlainSequence:
             if last == previous and empty:
                 self.stale = 0
                 return "KEEPALIVE"
+            self.only_seeded = False
             self._take(last, previous)
             return "RESET" if last < previous else "APPLY"
+        may_overlap = self.rule.first_overlaps and self.only_seeded and previous != self.rule.restart_id
+        if may_overlap and previous <= self.last <= last:
+            self.only_seeded = False
+            self._take(last, previous)
+            return "APPLY"
         if last == self.last and previous == self.previous:
             return self._old()
         self.lose()

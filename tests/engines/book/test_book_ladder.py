@@ -27,7 +27,18 @@ from engines.book.ladder import (
     set_level,
     trim,
 )
-from engines.book.sums import COLUMNS, EDGE, RAW_LOTS, RAW_OFFSET, TOO_LARGE, band_edge, cost, depth_to, measure
+from engines.book.sums import (
+    COLUMNS,
+    EDGE,
+    RAW_LOTS,
+    RAW_OFFSET,
+    TOO_LARGE,
+    band_edge,
+    cost,
+    depth_to,
+    measure,
+    walked_sums,
+)
 
 REGION = memory.REGION_TICKS
 # Ticks that share leaves, supers and regions, and ticks that share nothing.
@@ -122,17 +133,47 @@ def test_levels_beyond_the_ladder_are_counted_and_never_counted_in() -> None:
 
 
 def test_quantities_that_would_break_the_sums_are_refused() -> None:
-    block = put(small_block(), 0, 5, 2**62)
+    block = put(small_block(), 0, 5, 2**60 + 1)
     assert block[memory.OVERSIZED] == 1
     check(block, PlainBook())
-    block = put(block, 0, 1, 2**60)  # dust at the bottom is fine: its products stay small
-    block = put(block, 0, 3, 2**58)
+    block = put(block, 0, 1, 2**60)
+    block = put(block, 0, REGION - 1, 2**60)  # weighted by its place it is beyond int64
     assert block[memory.OVERSIZED] == 1
-    check(block, PlainBook({1: 2**60, 3: 2**58}))
+    check(block, PlainBook({1: 2**60, REGION - 1: 2**60}))
     assert depth_to(block, 0, 2, 0)[0] == TOO_LARGE  # the caller sums level by level
+    lots, lot_ticks = walked_sums(block, 0, 10 * REGION, 2)
+    assert (lots, lot_ticks) == (2**60, 2**60 * (REGION - 1))
+    block = put(block, 0, 2, 2**60)
+    block = put(block, 0, 3, 2**60)
+    block = put(block, 0, 4, 1)  # five of them are more than a region may hold
+    assert block[memory.OVERSIZED] == 2
+    block = put(block, 0, 2, 0)
+    block = put(block, 0, 3, 0)
+    block = put(block, 0, REGION - 1, 0)
     block = put(block, 0, 1, 0)
-    block = put(block, 0, 3, 2**47)
-    assert depth_to(block, 0, 0, 0) == (2**47, 3 * 2**47)
+    block = put(block, 0, 3, 2**46)
+    assert depth_to(block, 0, 0, 0) == (2**46, 3 * 2**46)  # what went beyond has left no trace
+
+
+HUGE = st.one_of(st.just(0), st.integers(1, 2**59), st.integers(1, 50))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(TICK, HUGE), max_size=40), st.lists(TICK, min_size=1, max_size=8))
+def test_sums_that_fit_are_exact_whatever_went_beyond(changes: list[tuple[int, int]], probes: list[int]) -> None:
+    block, book = small_block(), PlainBook()
+    for tick, lots in changes:
+        before = int(block[memory.OVERSIZED])
+        block = put(block, 0, tick, lots)
+        if block[memory.OVERSIZED] == before:
+            book.apply([(tick, lots)], [])
+    for probe in probes:
+        lots, lot_ticks = book.sums(0, Fraction(probe))
+        kernel_lots, offset = depth_to(block, 0, probe, 1000)
+        if kernel_lots != TOO_LARGE:
+            assert (kernel_lots, offset + 1000 * kernel_lots) == (lots, lot_ticks)
+        walked = walked_sums(block, 0, book.best(0), probe)
+        assert walked == pytest.approx((lots, lot_ticks), rel=1e-12)
 
 
 def test_bits() -> None:

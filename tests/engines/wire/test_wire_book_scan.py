@@ -165,19 +165,20 @@ def test_refusals(binance: BookPaths, text: bytes, scanned: str, plain: str) -> 
     assert binance.plain(text) == plain
 
 
+DEEP = "[" * 61 + "]" * 61
+
+
 @pytest.mark.parametrize(
     ("text", "scanned", "bids"),
     [
-        (frame('[["1e1","1"]]'), "number", [[100, 1000]]),
         (frame('[["1\\u0030","1"]]'), "escape", [[100, 1000]]),
         (frame(more=',"x":"\\n"'), "escape", []),
         (frame(more=',"\\u0078":1'), "escape", []),
-        (frame(more=',"x":{"b":[["1","1"]]}'), "shape", []),
-        (frame(more=',"x":[1]'), "shape", []),
-        (frame(more=',"x":1e5'), "number", []),
+        (frame(more=',"x":{"\\u0078":1}'), "escape", []),
+        (frame(more=f',"x":{DEEP}'), "shape", []),
         (frame(more=',"x":' + "1" * 65), "number", []),
-        (frame("[[10,1.0]]"), "shape", [[100, 1000]]),
         (frame('[["10","1",[]]]'), "shape", [[100, 1000]]),
+        (frame('[["10","1.00000000000000000000e0"]]'), "digits", [[100, 1000]]),
     ],
 )
 def test_what_only_the_plain_path_reads(binance: BookPaths, text: bytes, scanned: str, bids: list[list[int]]) -> None:
@@ -185,6 +186,63 @@ def test_what_only_the_plain_path_reads(binance: BookPaths, text: bytes, scanned
     facts = binance.plain(text)
     assert not isinstance(facts, str)
     assert facts[1] == bids
+
+
+@pytest.mark.parametrize(
+    ("text", "bids"),
+    [
+        (frame('[["1e1","1"]]'), [[100, 1000]]),
+        (frame("[[10,1.0]]"), [[100, 1000]]),
+        (frame('[[10,"1.0"],["10",1e0]]'), [[100, 1000], [100, 1000]]),
+        (frame(more=',"x":1e5'), []),
+        (frame(more=',"x":-1.5E+300'), []),
+        (frame(more=',"x":{"b":[["1","1"]]}'), []),
+        (frame(more=',"x":[ 1 , { "u" : 4 , "b" : [ ] , "e" : { } } , [ ] , "[" , null ]'), []),
+        (frame(more=f',"x":{DEEP[1:-1]}'), []),
+    ],
+)
+def test_what_both_paths_read(binance: BookPaths, text: bytes, bids: list[list[int]]) -> None:
+    facts = binance.scan(text)
+    assert not isinstance(facts, str), facts
+    assert facts[1] == bids
+    assert facts == binance.plain(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[",
+        "{",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,]",
+        "[1;2]",
+        "[1}",
+        "{]",
+        "{1:2}",
+        "[[]",
+        "1e",
+        "1e+",
+        "[tru]",
+        "[-]",
+        "[1.]",
+        "[01]",
+        "]",
+        "}",
+        '{"a"}',
+        '{"a":}',
+        '{"a":1,}',
+        '{"a";1}',
+        '{"a":[1}]',
+        '{"a":{"b":1]}',
+        '["a]',
+        '["\x01"]',
+    ],
+)
+def test_nested_values_must_be_json_too(binance: BookPaths, value: str) -> None:
+    text = frame(more=f',"x":{value}')
+    assert binance.scan(text) == "syntax" == binance.plain(text)
 
 
 def test_full_capacity(binance: BookPaths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from engines.wire.decimal_text import (
     read_units,
 )
 from engines.wire.errors import WireError
+from engines.wire.json_text import parse
 from engines.wire.layout import (
     REFUSED_DIGITS,
     REFUSED_ESCAPE,
@@ -27,8 +29,9 @@ from engines.wire.layout import (
     REFUSED_SHAPE,
     REFUSED_SYNTAX,
 )
-from engines.wire.plain import to_integer, to_units
+from engines.wire.plain_values import to_integer, to_signed_units, to_time, to_units
 from engines.wire.scale import Grid
+from engines.wire.time_text import read_time
 
 INT64_MAX = 2**63 - 1
 DIGITS = "0123456789"
@@ -111,8 +114,19 @@ def test_short_numbers_take_the_short_way(units: int, decimals: int, zeros: int)
     [
         ('"', REFUSED_SYNTAX),
         ('""', REFUSED_NUMBER),
-        ('"1e5"', REFUSED_NUMBER),
-        ('"1E5"', REFUSED_NUMBER),
+        ('"1e"', REFUSED_NUMBER),
+        ('"1e+"', REFUSED_NUMBER),
+        ('"1E-x"', REFUSED_NUMBER),
+        ('"1e5.0"', REFUSED_NUMBER),
+        ('"1e00005"', REFUSED_NUMBER),
+        ('"1e-2"', REFUSED_OFF_GRID),
+        ('"1.234e1"', REFUSED_OFF_GRID),
+        ('"1e-9999"', REFUSED_OFF_GRID),
+        ('"1e18"', REFUSED_DIGITS),
+        ('"1e9999"', REFUSED_DIGITS),
+        ('"1.0000000000000000000e1"', REFUSED_DIGITS),
+        ('"1e5', REFUSED_SYNTAX),
+        ('"1e', REFUSED_SYNTAX),
         ('"-1"', REFUSED_NUMBER),
         ('"+1"', REFUSED_NUMBER),
         ('"1."', REFUSED_NUMBER),
@@ -133,13 +147,12 @@ def test_short_numbers_take_the_short_way(units: int, decimals: int, zeros: int)
         ('"99999999999999999999"', REFUSED_DIGITS),
         ('"1', REFUSED_SYNTAX),
         ('"1.', REFUSED_SYNTAX),
-        ("1.5", REFUSED_SHAPE),
         ("null", REFUSED_SHAPE),
         ("", REFUSED_SYNTAX),
     ],
 )
 def test_quoted_refusals(text: str, refusal: int) -> None:
-    assert read_decimal(raw(text), 0, 1, 1, 1)[0] == -refusal
+    assert read_decimal(raw(text), 0, 1, 1, 0)[0] == -refusal
 
 
 @pytest.mark.parametrize(
@@ -147,11 +160,12 @@ def test_quoted_refusals(text: str, refusal: int) -> None:
     [
         ("-1", REFUSED_NUMBER),
         ("01", REFUSED_SYNTAX),
-        ("1e3", REFUSED_NUMBER),
-        ("1.5E3", REFUSED_NUMBER),
+        ("01e3", REFUSED_SYNTAX),
+        ("1e", REFUSED_SYNTAX),
+        ("1ex", REFUSED_NUMBER),
         ("1.", REFUSED_SYNTAX),
         ("1.x", REFUSED_NUMBER),
-        ('"1"', REFUSED_SHAPE),
+        ("[1]", REFUSED_SHAPE),
         ("true", REFUSED_SHAPE),
         ("NaN", REFUSED_SHAPE),
     ],
@@ -164,6 +178,131 @@ def test_bare_numbers() -> None:
     assert read_decimal(raw("1750.5,"), 0, 1, 5, 0) == (6, 3501)
     assert read_decimal(raw("0,"), 0, 1, 5, 0) == (1, 0)
     assert read_decimal(raw("0.0]"), 0, 1, 5, 0) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "1.5E2", "15e-1", "1500e-3", "0e9999", "0.0e-50", "150.0e-1", "2.25e+3", "1e-1"]
+)
+@pytest.mark.parametrize("quoted", [False, True])
+def test_exponents(text: str, quoted: bool) -> None:
+    spelt = f'"{text}"' if quoted else f"{text},"
+    units = to_units(text, Grid(1, 1), "here")
+    assert read_decimal(raw(spelt), 0, 1, 1, 0) == (len(text) + 2 * quoted, units)
+
+
+@given(
+    st.integers(0, 10**9 - 1), st.integers(0, 9), st.integers(-25, 25), st.integers(0, 9), st.sampled_from([1, 5, 100])
+)
+@settings(max_examples=400)
+def test_exponents_are_exact(digits: int, places: int, exponent: int, decimals: int, multiple: int) -> None:
+    text = f"{Decimal(digits).scaleb(-places):f}e{exponent}"
+    at, units = read_decimal(raw(f'"{text}"'), 0, decimals, multiple, 0)
+    exact = Fraction(Decimal(digits).scaleb(exponent - places)) * 10**decimals / multiple
+    if at >= 0:
+        assert (at, units) == (len(text) + 2, exact)
+        assert to_units(text, Grid(decimals, multiple), "here") == units
+    elif at == -REFUSED_OFF_GRID:
+        assert exact.denominator != 1
+    else:
+        assert at == -REFUSED_DIGITS
+        assert exact * multiple > INT64_MAX
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"-108"', (6, -1080)),
+        ("-108,", (4, -1080)),
+        ("-0.5]", (4, -5)),
+        ("-0]", (2, 0)),
+        ('"7"', (3, 70)),
+        ("-1e-1,", (5, -1)),
+        ("--1,", (-REFUSED_NUMBER, 0)),
+        ("-,", (-REFUSED_NUMBER, 0)),
+        ("-", (-REFUSED_SYNTAX, 0)),
+        ("-01,", (-REFUSED_SYNTAX, 0)),
+        ('"-"', (-REFUSED_NUMBER, 0)),
+        ('"+1"', (-REFUSED_NUMBER, 0)),
+        ("-0.55,", (-REFUSED_OFF_GRID, 0)),
+    ],
+)
+def test_signed_numbers(text: str, expected: tuple[int, int]) -> None:
+    assert read_decimal(raw(text), 0, 1, 1, 1) == expected
+    body = text.strip('",]')
+    if expected[0] >= 0:
+        assert to_signed_units(body, Grid(1, 1), "here") == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:00.000000001Z", 1),
+        ("2026-04-07T14:30:00.123456Z", 1_775_572_200_123_456_000),
+        ("2024-02-29T23:59:59.9Z", 1_709_251_199_900_000_000),
+        ("2000-02-29T00:00:00Z", 951_782_400_000_000_000),
+        ("2261-12-31T23:59:59.999999999Z", 9_214_646_399_999_999_999),
+    ],
+)
+def test_times(text: str, expected: int) -> None:
+    assert read_time(raw(f'"{text}"'), 0) == (len(text) + 2, expected)
+    assert to_time(text, "here") == expected
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2261, 12, 31)), st.integers(0, 9))
+def test_times_are_exact(when: datetime, places: int) -> None:
+    digits = f"{when.microsecond:06d}000"[:places]
+    text = f"{when:%Y-%m-%dT%H:%M:%S}{'.' if digits else ''}{digits}Z"
+    whole = (when.replace(microsecond=0) - datetime(1970, 1, 1)) // timedelta(seconds=1)
+    expected = whole * 10**9 + int(digits.ljust(9, "0"))
+    assert read_time(raw(f'"{text}"'), 0) == (len(text) + 2, expected)
+    assert to_time(text, "here") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal", "reason"),
+    [
+        ('"2026-02-29T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-31T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-00-01T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-13-01T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-01-00T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2100-02-29T00:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T24:00:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:60:00Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:30:61Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:30:00"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:30:00.Z"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:30:0xZ"', REFUSED_NUMBER, "number"),
+        ('"2026-04-07T14:30:00Zx"', REFUSED_NUMBER, "number"),
+        ('"x026-04-07T14:30:00Z"', REFUSED_NUMBER, "number"),
+        ('"1969-12-31T23:59:59Z"', REFUSED_DIGITS, "digits"),
+        ('"2263-01-01T00:00:00Z"', REFUSED_DIGITS, "digits"),
+        ('"2026-04-07"', REFUSED_SYNTAX, "number"),
+        ('""', REFUSED_SYNTAX, "number"),
+        ("1775572200123", REFUSED_SHAPE, "shape"),
+        ("null", REFUSED_SHAPE, "shape"),
+    ],
+)
+def test_time_refusals(text: str, refusal: int, reason: str) -> None:
+    assert read_time(raw(text), 0)[0] == -refusal
+    with pytest.raises(WireError) as caught:
+        to_time(parse(text.encode()), "here")
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-04-07T16:30:00.123456+02:00", 1_775_572_200_123_456_000),
+        ("2026-04-07t09:00:00.123456-05:30", 1_775_572_200_123_456_000),
+        ("2026-04-07 14:30:00.123456000999z", 1_775_572_200_123_456_000),
+        ("2016-12-31T23:59:60Z", 1_483_228_800_000_000_000),
+    ],
+)
+def test_times_that_only_the_plain_path_reads(text: str, expected: int) -> None:
+    assert read_time(raw(f'"{text}"'), 0)[0] < 0
+    assert to_time(text, "here") == expected
 
 
 @given(st.integers(-(2**70), 2**70), st.booleans(), st.sampled_from([1, 1_000, 1_000_000]))

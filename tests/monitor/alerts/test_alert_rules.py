@@ -118,6 +118,26 @@ def test_burst_is_not_over_because_its_venue_fell_silent() -> None:
     assert not [alert for alert in alerts.open_alerts() if alert.kind == "liquidation_burst"]
 
 
+def test_burst_is_not_over_because_its_liquidations_cannot_be_heard() -> None:
+    """The venue stands and no topic is silent, but the subscription was refused."""
+    alerts = engine()
+    alerts.on_liquidation("BTC", "long", 6e6, at(0), FROM)
+    deaf = market(liquidations_heard=False)
+    assert run(alerts, 1, 400, "liquidation_burst", markets=(deaf,)) == []
+    ((*_, again),) = [alerts.on_liquidation("BTC", "long", 60e6, at(400), FROM)]
+    assert "binance_usdm:BTCUSDT liquidations cannot be seen" in again.payload.quality.degraded
+    assert run(alerts, 401, 401 + 400, "liquidation_burst", markets=(deaf,)) == []
+    assert run(alerts, 801, 921, "liquidation_burst")[-1] == (861, "long", "closed", "watch")
+
+
+def test_burst_learns_nothing_of_what_cannot_be_heard() -> None:
+    alerts = engine()
+    run(alerts, 0, 600, markets=(market(liquidations_heard=False),))
+    assert "BTC:long" not in alerts.memory().get("liquidation_burst", {})
+    run(alerts, 600, 1200)
+    assert alerts.memory()["liquidation_burst"]["BTC:long"]["history_seconds"] > 0
+
+
 def test_burst_without_rate_or_with_nonsense_opens_nothing() -> None:
     alerts = engine()
     for usd in (None, float("nan"), float("inf"), -1e9):

@@ -7,6 +7,7 @@ import string
 from decimal import Decimal
 from pathlib import Path
 
+import orjson
 import pytest
 from capture_samples import BOOK, sample_events, topic_of, write_file
 from hypothesis import given
@@ -39,19 +40,26 @@ INSTRUMENTS = st.builds(
     status=st.text(max_size=10),
     funding_interval_seconds=st.none() | st.integers(1, 10**6),
 )
+SHAPE = {
+    "silence_seconds": st.none() | st.floats(0, 1e6),
+    "first_seconds": st.none() | st.floats(0, 1e6),
+    "significant_figures": st.none() | st.integers(1, 5),
+    "cadence_seconds": st.none() | st.floats(0.1, 60),
+    "alias": st.just("") | st.text(max_size=8),
+}
 TOPICS = st.builds(
     Topic,
     key=NAMES.map(lambda name: f"book.{name}"),
     channel=st.just(Channel.BOOK),
     symbols=st.lists(NAMES, max_size=3).map(tuple),
-    silence_seconds=st.none() | st.floats(0, 1e6),
     book=st.just(BOOK),
+    **SHAPE,
 ) | st.builds(
     Topic,
     key=NAMES.map(lambda name: f"gone.{name}"),
     channel=st.sampled_from([Channel.TICKER, Channel.LIQUIDATIONS, Channel.STATUS, Channel.OTHER]),
     symbols=st.lists(NAMES, max_size=3).map(tuple),
-    silence_seconds=st.none() | st.floats(0, 1e6),
+    **SHAPE,
 )
 REQUESTS = st.builds(
     RestRequest,
@@ -60,6 +68,7 @@ REQUESTS = st.builds(
     weight=st.integers(0, 5000),
     symbol=st.none() | NAMES,
     key=st.text(max_size=10),
+    body=st.none() | st.text(max_size=60),
 )
 CONNECTIONS = st.integers(0, 2**40)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
@@ -80,6 +89,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
             name=st.text(max_size=20),
             url=st.text(max_size=40),
             topics=st.lists(TOPICS, max_size=4).map(tuple),
+            encoding=st.sampled_from(["text", "gzip"]),
+            address=st.none() | REQUESTS,
         ),
     ),
     st.builds(FrameReceived, at=TIMES, venue=NAMES, connection=CONNECTIONS, data=st.binary(max_size=300)),
@@ -135,6 +146,28 @@ def test_topics_of_a_real_venue_are_rebuilt_with_their_grammar() -> None:
     assert isinstance(again, Connected)
     assert again.plan.topics == (topic,)
     assert again.plan.topics[0].book is not None
+
+
+def test_what_says_nothing_new_is_written_as_it_always_was() -> None:
+    """So that recordings of venues without it stay readable by the version before."""
+    _, data = encode(
+        Connected(1, "fake", 0, ConnectionPlan("p", "wss://x", (Topic("t", Channel.TICKER, ("BTC",), 5.0),)))
+    )
+    assert orjson.loads(data) == {
+        "venue": "fake",
+        "connection": 0,
+        "name": "p",
+        "url": "wss://x",
+        "topics": [{"key": "t", "channel": "ticker", "symbols": ["BTC"], "silence_seconds": 5.0}],
+    }
+    _, data = encode(RestReplied(1, "fake", RestRequest("poll", "https://x", 1, "BTC", "oi"), b"{}"))
+    assert orjson.loads(data)["request"] == {
+        "purpose": "poll",
+        "url": "https://x",
+        "weight": 1,
+        "symbol": "BTC",
+        "key": "oi",
+    }
 
 
 def test_a_venue_nobody_knows_is_named() -> None:

@@ -17,10 +17,10 @@ from monitor.capture.importers import FORMATS, ImportReport, import_capture
 from monitor.capture.inference import split
 from monitor.capture.lines import seconds_to_ns
 from monitor.capture.reader import Recording
-from monitor.capture.recognise import recognise
 from monitor.errors import RecordingError
 from monitor.events import Connected, Disconnected, Event, FrameReceived, InstrumentsListed, RestReplied
 from monitor.facts import Channel, Instrument
+from monitor.venues.recognise import recognise
 
 
 def bring_in(format: str, path: Path, out: Path, **options: object) -> tuple[ImportReport, list[Event]]:
@@ -134,18 +134,33 @@ def test_bybit_jsonl(shared_data: Path, tmp_path: Path) -> None:
 
 def test_bybit_spot_frames_are_recognised_and_the_ack_is_kept(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "tickvault-fixtures-2026-08-24" / "bybit_v5_spot_orderbook50.jsonl"
-    with pytest.raises(RecordingError, match=r"bybit_spot.*line 2"):
-        import_capture("jsonl", source, tmp_path / "a.mcap")
-    report, events = bring_in("jsonl", source, tmp_path / "x.mcap", venue="bybit_linear")
+    report, events = bring_in("jsonl", source, tmp_path / "x.mcap")
+    assert report.venue == "bybit_spot"
     assert report.frames_by_key == {"": 1, "orderbook.50.BTCUSDT": 9}
     acknowledgement = events[2]
     assert isinstance(acknowledgement, FrameReceived)
     assert b'"success":true' in acknowledgement.data
     assert acknowledgement.at == 1787612486096 * 10**6  # has no time: that of the frame after it
+    named, _ = bring_in("jsonl", source, tmp_path / "y.mcap", venue="bybit_linear")
+    assert named.venue == "bybit_linear"
+
+
+SPOT = {
+    "cryptofeed-samples/binance_spot.jsonl.gz": ("cryptofeed", "binance_spot", 265, 4),
+    "hftbacktest-binance-2024-08-08/spot_btcusdt_20240808.gz": ("hftbacktest", "binance_spot", 41_248, 1),
+    "tickvault-fixtures-2026-08-24/okx_v5_books_updates_only.jsonl": ("jsonl", "okx_spot", 6, 0),
+}
+
+
+@pytest.mark.parametrize("name", SPOT)
+def test_spot_captures_need_no_contract_size(name: str, shared_data: Path, tmp_path: Path) -> None:
+    format, venue, frames, replies = SPOT[name]
+    report, _ = bring_in(format, shared_data / name, tmp_path / "x.mcap")
+    assert (report.venue, report.frames, report.replies) == (venue, frames, replies)
+    assert {(i.contract_type, i.contract_size, i.settle == i.quote) for i in report.instruments} == {("spot", 1, True)}
 
 
 REFUSED = {
-    "cryptofeed-samples/binance_spot.jsonl.gz": ("cryptofeed", r"binance_spot.*line 2"),
     "cryptofeed-samples/bitfinex_v2.jsonl.gz": ("cryptofeed", r"bitfinex "),
     "cryptofeed-samples/bitget_v1_spot.jsonl.gz": ("cryptofeed", r"Bitget's v1.*line 3: "),
     "cryptofeed-samples/bitmex.jsonl.gz": ("cryptofeed", r"bitmex "),
@@ -157,9 +172,7 @@ REFUSED = {
     "cryptofeed-samples/kraken_v1.jsonl.gz": ("cryptofeed", r"Kraken's v1.*line 40: "),
     "cryptofeed-samples/kucoin_spot.jsonl.gz": ("cryptofeed", r"kucoin_spot "),
     "cryptofeed-samples/okx_v5.jsonl.gz": ("cryptofeed", r"older than seqId.*line 29: "),
-    "hftbacktest-binance-2024-08-08/spot_btcusdt_20240808.gz": ("hftbacktest", r"binance_spot.*line 1\)"),
     "hftbacktest-hyperliquid-2025-01-26/hyperliquid_btcusd_20250126.gz": ("hftbacktest", r"hyperliquid "),
-    "tickvault-fixtures-2026-08-24/okx_v5_books_updates_only.jsonl": ("jsonl", r"okx_spot "),
     "tickvault-fixtures-2026-08-24/coinbase_advanced_l2_data.jsonl": ("jsonl", r"no frame with a time"),
     "hftbacktest-binance-2024-08-08/README.md": ("hftbacktest", r"line 1 is not `<ns> <json>`"),
     "cryptofeed-samples/README.md": ("cryptofeed", r"line 1 is none of cryptofeed's raw lines"),
@@ -199,7 +212,7 @@ def test_contract_sizes_are_known_or_refused_never_guessed(tmp_path: Path) -> No
     report, _ = bring_in("jsonl", tmp_path / "btc.jsonl", tmp_path / "x.mcap")
     assert report.instruments[0].contract_size == Decimal("0.01")
     assert grids(report) == {"BTC-USDT-SWAP": ("0.1", "0.01")}
-    with pytest.raises(RecordingError, match="counts contracts of DOGE-USDT-SWAP"):
+    with pytest.raises(RecordingError, match="how many coins one unit of DOGE-USDT-SWAP holds"):
         import_capture("jsonl", tmp_path / "doge.jsonl", tmp_path / "y.mcap")
 
 

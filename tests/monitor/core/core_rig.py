@@ -198,10 +198,15 @@ class Rig:
             venues,
         )
         self.asked: list[Command] = []
+        self._unanswered: list[Send] = []
+
+    def _keep(self, commands: Sequence[Command]) -> None:
+        self.asked.extend(commands)
+        self._unanswered.extend(command for command in commands if isinstance(command, Send))
 
     # -- events
     def event(self, event: Event) -> None:
-        self.asked.extend(self.hub.on_event(event))
+        self._keep(self.hub.on_event(event))
 
     def list(
         self, seconds: float, venue: str, *instruments: Instrument, refused: Iterable[tuple[str, str]] = ()
@@ -221,8 +226,16 @@ class Rig:
         self.event(RestReplied(at(seconds), venue, request, body, error))
 
     def tick(self, seconds: float) -> ServiceView:
-        self.asked.extend(self.hub.on_tick(at(seconds)))
+        self._keep(self.hub.on_tick(at(seconds)))
         return self.hub.view
+
+    def answer(self, seconds: float, venue: str) -> None:
+        """The venue does what it was asked to, and says so: old subscriptions end, new ones begin."""
+        while self._unanswered:
+            command = self._unanswered.pop(0)
+            if command.venue == venue and command.text.startswith("{"):
+                for said in _confirmed(orjson.loads(command.text)):
+                    self.frame(seconds, venue, orjson.dumps(said), command.connection)
 
     def begin(
         self, venue: str, mid: float = 60_000.0, levels: int = 50, *, seconds: float = 0.0, size: str = "1"
@@ -276,6 +289,15 @@ class Rig:
     def venue_view(self, name: str = BINANCE) -> VenueView:
         (found,) = [v for v in self.hub.view.venues if v.venue == name]
         return found
+
+
+def _confirmed(asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """In the form of the venue that is asked in this one; the last is the made-up venue's."""
+    if "req_id" in asked:
+        return [{"success": True, "ret_msg": "", "op": asked["op"], "req_id": asked["req_id"], "conn_id": "c"}]
+    if "op" in asked:
+        return [{"event": asked["op"], "arg": arg, "connId": "c"} for arg in asked["args"]]
+    return [{"done": asked["id"]}]
 
 
 def figures(view: MarketView) -> dict[tuple[str, str], tuple[float, str]]:

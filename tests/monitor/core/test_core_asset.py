@@ -26,9 +26,9 @@ from engines.book.live_book import LiveBook
 from engines.wire.layout import ASK_COUNT, BID_COUNT, HEADER_SIZE, KIND, KIND_SNAPSHOT, LAST_ID
 from monitor.asset import MAX_PRINTS, Asset, LiquidationWindow
 from monitor.baselines import Baselines
-from monitor.book_lane import worth_of
 from monitor.facts import Instrument
 from monitor.fx import FxRates
+from monitor.grids import worth_of
 from monitor.money import coins, notional_usd, price_per_coin
 from monitor.refill import RefillWatch
 from monitor.regime import DepthRegime

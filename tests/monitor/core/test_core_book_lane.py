@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from itertools import pairwise
 
@@ -33,10 +34,10 @@ from monitor.book_lane import (
     SECOND,
     BookLane,
     Recovery,
-    finer_scale,
 )
 from monitor.errors import FrameError
 from monitor.events import Fetch, RestReplied, Send
+from monitor.grids import finer_scale
 from monitor.market import Market, MarketOptions
 from monitor.venues.base import RestRequest
 from monitor.venues.registry import VENUES
@@ -213,6 +214,7 @@ def test_a_gap_on_a_stream_that_seeds_itself_subscribes_again_once() -> None:
         assert rig.sends(venue) == []
         rig.tick(2)
         assert rig.market_view(venue).reason == "gap"
+        rig.answer(2.5, venue)
         rig.seed(venue, 61_000, seconds=3, number=5)
         rig.tick(4)
         view = rig.market_view(venue)
@@ -408,6 +410,7 @@ def test_a_frame_nobody_can_read_takes_the_book_with_it(damage: object) -> None:
     channels = rig.venue_view(BYBIT).channels["book"]
     assert (channels["parse_errors"], channels["fallback_frames"]) == (1, 1)
     assert rig.market_view(BYBIT).resyncs == {"unreadable_frame": 1}
+    rig.answer(2.5, BYBIT)
     rig.seed(BYBIT, seconds=3)
     rig.tick(4)
     assert rig.market_view(BYBIT).verified
@@ -473,6 +476,7 @@ def test_a_change_on_a_finer_grid_asks_for_the_book_anew() -> None:
         assert not rig.market_view(venue).verified
         if venue == BYBIT:
             assert len(rig.sends(venue)) == 1
+            rig.answer(2.4, venue)
             rig.frame(2.5, venue, bybit_book(300, [("60000.05", "2")], [("60000.15", "1")], snapshot=True))
         else:
             (request,) = rig.fetches(venue)
@@ -513,14 +517,15 @@ def test_deep_snapshots_give_the_outer_bands_for_a_minute() -> None:
     assert deep["bid", "1%"] == (pytest.approx(inner + 59_500 * 0.5), "snapshot")
     assert deep["bid", "10%"] == (pytest.approx(inner + 59_500 * 0.5 + 55_000 * 0.2), "snapshot")
     assert deep["ask", "10%"] == (pytest.approx(sum(float(p) for p, _ in asks) + 60_500 * 0.6), "snapshot")
-    # Asked every 20 s, whether or not it is answered; a failed one is no reason to lose the live book.
+    # Asked in its cadence, whether or not it is answered; a failed one is no reason to lose the live book.
+    every = math.ceil(VENUES[OKX].book.deep_interval_seconds or 0)
     asked = []
     for second in range(3, 70):
         rig.tick(second)
         for request in rig.fetches(OKX, "deep"):
             asked.append(second)
             rig.reply(second, OKX, request, b"", "HTTP 500")
-    assert asked == [21, 41, 61]
+    assert asked == [1 + every, 1 + 2 * every, 1 + 3 * every]
     assert [("bid", "10%") in figures(m) for view in rig.outlet.seconds[-9:] for m in view.markets] == [
         view.at <= at(61) for view in rig.outlet.seconds[-9:]
     ]
@@ -576,7 +581,11 @@ def test_what_is_asked_for_is_what_the_venue_says() -> None:
     rig.frame(0.5, BINANCE, binance_change(101, 102, 100))
     rig.tick(1)
     fetched = [c for c in rig.take() if isinstance(c, Fetch)]
-    assert {(c.venue, c.request.purpose, c.request.key) for c in fetched} == {(BINANCE, "poll", "open_interest")}
+    assert {(c.venue, c.request.purpose, c.request.key) for c in fetched} == {
+        (poll_of, "poll", poll.request.key)
+        for poll_of, listed in ((BINANCE, instrument(BINANCE)), (BYBIT, instrument(BYBIT)))
+        for poll in (*VENUES[poll_of].polls(listed), *VENUES[poll_of].venue_polls([listed]))
+    }
     assert not [c for c in rig.take() if isinstance(c, Send)]
 
 

@@ -182,6 +182,7 @@ def test_a_market_no_longer_listed_is_gone_everywhere() -> None:
     rig.take()
     rig.frame(4.1, BYBIT, bybit_book(778, time=at(4.1)))
     assert len(rig.sends(BYBIT)) == 1
+    rig.answer(4.5, BYBIT)
     rig.seed(BYBIT, seconds=5)
     rig.tick(6)
     assert rig.market_view(BYBIT).verified

@@ -26,6 +26,7 @@ from monitor.events import (
 )
 from monitor.facts import Channel, Fact, Instrument
 from monitor.feed.session import ConnectionSession
+from monitor.feed.suspicion import Suspicion
 from monitor.venues.base import (
     Acked,
     BookPolicy,
@@ -62,8 +63,8 @@ LIMITS = Limits(
 )
 
 
-def book(symbol: str, silence: float | None = 10.0) -> Topic:
-    return Topic(key=f"book.{symbol}", channel=Channel.BOOK, symbols=(symbol,), silence_seconds=silence)
+def book(symbol: str, silence: float | None = 10.0, first: float | None = None) -> Topic:
+    return Topic(f"book.{symbol}", Channel.BOOK, (symbol,), silence_seconds=silence, first_seconds=first)
 
 
 def liquidations(symbol: str) -> Topic:
@@ -142,7 +143,15 @@ class TinyVenue(Venue):
         said = orjson.loads(frame)
         match said:
             case {"ack": _}:
-                return [Acked(said["ack"], tuple(said.get("keys", ())))]
+                return [
+                    Acked(
+                        said["ack"],
+                        tuple(said.get("keys", ())),
+                        said.get("un", False),
+                        said.get("only", False),
+                        said.get("alias", ""),
+                    )
+                ]
             case {"refuse": number}:
                 return [Refused(said["reason"], number, tuple(said.get("keys", ())), said.get("whole", False))]
             case {"bye": text}:
@@ -159,8 +168,34 @@ class TinyVenue(Venue):
             raise VenueError("HTTP 500 from tiny")
 
 
-def ack(number: int | None, *keys: str) -> bytes:
-    return orjson.dumps({"ack": number, "keys": list(keys)})
+class AliasVenue(TinyVenue):
+    """Calls each subscription by a number when it acknowledges it; its frames carry the number alone."""
+
+    aliased = True
+
+    def topic(self, key: str) -> Topic | None:
+        return super().topic(key) if "." in key else None
+
+    def unsubscribe(self, topics: Sequence[Topic], request_id: int) -> str:
+        return orjson.dumps({"op": "unsub", "id": request_id, "topics": [t.alias for t in topics]}).decode()
+
+
+class NumberingVenue(TinyVenue):
+    """Numbers the frames of a connection through, those without a number left out: {"t":"book.A","n":7}."""
+
+    sequenced = True
+
+    def connection_sequence(self, frame: bytes) -> int | None:
+        start = frame.rfind(b'"n":')
+        return None if start < 0 else int(frame[start + 4 : -1])
+
+
+def numbered(topic: Topic, number: int) -> bytes:
+    return f'{{"t":"{topic.key}","n":{number}}}'.encode()
+
+
+def ack(number: int | None, *keys: str, **more: object) -> bytes:
+    return orjson.dumps({"ack": number, "keys": list(keys), **more})
 
 
 def refusal(number: int | None, reason: str, *keys: str, whole: bool = False) -> bytes:
@@ -175,6 +210,7 @@ class SmallHub:
         self.seed = seed
         self.sessions: dict[int, ConnectionSession] = {}
         self.past: list[ConnectionSession] = []
+        self.suspicions: dict[str, Suspicion] = {}
         self.events: list[Event] = []
         self.frames: list[tuple[int, bytes]] = []
         self.ticks = 0
@@ -188,14 +224,19 @@ class SmallHub:
         self._tell()
         match event:
             case Connected():
+                suspicion = self.suspicions.pop(event.plan.name, None)
                 session = ConnectionSession(
-                    self.venue, event.connection, event.plan, event.at + self.clock_skew, self.seed
+                    self.venue, event.connection, event.plan, event.at + self.clock_skew, self.seed, suspicion
                 )
                 self.sessions[event.connection] = session
                 texts = session.start(event.at + self.clock_skew)
                 return [Send(event.venue, event.connection, text) for text in texts]
             case Disconnected():
-                self.past.append(self.sessions.pop(event.connection))
+                ended = self.sessions.pop(event.connection)
+                self.past.append(ended)
+                suspicion = ended.suspects(event.at + self.clock_skew, event.reason)
+                if suspicion is not None:
+                    self.suspicions[ended.plan.name] = suspicion
         return ()
 
     def on_frame(self, venue: str, connection: int, data: bytes, at: int) -> Sequence[Command]:
@@ -243,7 +284,9 @@ class SmallHub:
 __all__ = [
     "LIMITS",
     "SECOND",
+    "AliasVenue",
     "InstrumentsListed",
+    "NumberingVenue",
     "OpenSuccessor",
     "RestReplied",
     "SmallHub",
@@ -253,5 +296,6 @@ __all__ = [
     "book",
     "data",
     "liquidations",
+    "numbered",
     "refusal",
 ]

@@ -31,6 +31,8 @@ class TinyServer:
         self.handshakes = 0
         self.operations: list[dict[str, Any]] = []
         self.requests: list[tuple[float, str]] = []
+        self.handshake_paths: list[str] = []
+        self.handshake_headers: list[Headers] = []
         self.listed = ["AAA", "BBB", "CCC", "DDD"]
         self.pages = 2
         self.refuse: set[str] = set()
@@ -47,7 +49,7 @@ class TinyServer:
         )
         self.ws_origin = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         app = web.Application()
-        app.router.add_get("/{tail:.*}", self._answer)
+        app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -73,6 +75,8 @@ class TinyServer:
 
     def _handshake(self, connection: ServerConnection, request: Request) -> Response | None:
         self.handshakes += 1
+        self.handshake_paths.append(request.path)
+        self.handshake_headers.append(request.headers)
         if self.handshake_status is None:
             return None
         status, headers = self.handshake_status
@@ -92,20 +96,24 @@ class TinyServer:
         finally:
             self.sockets.remove(socket)
 
+    async def say(self, socket: ServerConnection, text: bytes | str) -> None:
+        """Sends a frame in the venue's encoding."""
+        await socket.send(text if isinstance(text, str) else text.decode())
+
     async def _hear(self, socket: ServerConnection, text: str | bytes) -> None:
         if text == "ping":
-            await socket.send("pong")
+            await self.say(socket, "pong")
             return
         message = orjson.loads(text)
         self.operations.append(message)
         refused = [key for key in message["topics"] if key in self.refuse]
         if refused:
-            await socket.send(refusal(message["id"], "no such topic", *refused, whole=True).decode())
+            await self.say(socket, refusal(message["id"], "no such topic", *refused, whole=True))
             return
-        await socket.send(ack(message["id"]).decode())
+        await self.say(socket, ack(message["id"]))
         if message["op"] == "sub" and self.speak:
             for key in message["topics"]:
-                await socket.send(data(key).decode())
+                await self.say(socket, data(key))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((time.monotonic(), request.path_qs))

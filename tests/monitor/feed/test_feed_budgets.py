@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -11,6 +13,7 @@ from feed_fakes import LIMITS, SECOND
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.clock import MILLISECOND
 from monitor.feed.backoff import (
     CONNECT_SHARE,
     CONNECT_SPACING,
@@ -342,3 +345,42 @@ def test_never_over_the_window_and_never_stuck(
         at = max(at, wake)
         take_all()
     assert budget.queued == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([0.3, 0.5, 1.0]),
+    st.integers(0, 59),
+    st.lists(st.tuples(st.sampled_from([1, 2, 20]), st.integers(1, 300)), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 90)), max_size=4),
+)
+def test_two_venues_of_one_address_share_its_limit_by_the_weight_it_tells(
+    ratio: float, phase: int, works: list[tuple[int, int]], quiet: list[tuple[int, int]]
+) -> None:
+    """Each sees only its own replies, and those tell what the address has used: even with a whole limit of its own each."""
+    limit, window, concurrency = 2400, 60 * SECOND, 3
+    limits = replace(LIMITS, rest_weight=limit, rest_window_seconds=60.0)
+    budgets = [RestBudget(limits, ratio, concurrency) for _ in range(2)]
+    used: dict[int, int] = {}  # the venue's fixed windows
+    on_wire: list[tuple[int, int, int, RestRequest]] = []  # arrives, number, budget, request
+    number = 0
+    for step in range(1500):  # 150 s
+        at = step * SECOND // 10
+        while on_wire and on_wire[0][0] <= at:
+            _, _, which, request = heapq.heappop(on_wire)
+            minute = (at + phase * SECOND) // window
+            used[minute] = used.get(minute, 0) + request.weight
+            budgets[which].used_weight(request, at, used[minute])
+            budgets[which].succeeded(request)
+        for which, budget in enumerate(budgets):
+            if any(other == which and start * 10 <= step < start * 10 + 300 for other, start in quiet):
+                continue
+            while (request := budget.take(at)) is not None:
+                _, late = works[number % len(works)]
+                number += 1
+                heapq.heappush(on_wire, (at + late * MILLISECOND, number, which, request))
+            while budget.queued < 2 * concurrency:
+                number += 1
+                weight, _ = works[number % len(works)]
+                budget.submit(RestRequest("poll", "http://x/", weight, key=str(number)), at)
+    assert max(used.values()) <= limit

@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from monitor.events import CloseConnection, OpenSuccessor, Send
 from monitor.feed.session import ConnectionSession
 from monitor.feed.subscription import RESUBSCRIBES_PER_HOUR, Phase
+from monitor.feed.suspicion import Guilty, Suspicion
 from monitor.venues.base import ConnectionPlan, Ping
 
-TOPICS = (book("A", 8.0), book("B", 30.0), book("C", None), liquidations("A"), book("D", 8.0), book("E", 15.0))
+TOPICS = (
+    book("A", 8.0),
+    book("B", 30.0),
+    book("C", None),
+    liquidations("A"),
+    book("D", 8.0),
+    book("E", 15.0),
+    book("F", None, first=6.0),
+    book("G", 25.0, first=4.0),
+)
 KEYS = [topic.key for topic in TOPICS]
 
 steps = st.tuples(
@@ -24,6 +34,10 @@ steps = st.tuples(
         st.tuples(st.just("ack"), st.integers(1, 30)),
         st.tuples(st.just("ack last")),
         st.tuples(st.just("ack key"), st.sampled_from(KEYS)),
+        st.tuples(st.just("ack only"), st.one_of(st.none(), st.integers(1, 30)), st.sets(st.sampled_from(KEYS))),
+        st.tuples(st.just("ack alias"), st.sampled_from(KEYS), st.integers(1, 9)),
+        st.tuples(st.just("left alias"), st.integers(1, 9)),
+        st.tuples(st.just("aliased data"), st.integers(1, 9)),
         st.tuples(st.just("refuse"), st.integers(1, 30), st.booleans()),
         st.tuples(st.just("refuse key"), st.sampled_from(KEYS), st.booleans()),
         st.tuples(st.just("data"), st.sampled_from(KEYS)),
@@ -65,6 +79,16 @@ class Wire:
                 frame = ack(self.operations()[-1][1]["id"]) if self.operations() else None
             case ("ack key", key):
                 frame = ack(None, key)
+            case ("ack only", number, keys):
+                frame = ack(number, *sorted(keys), only=True)
+            case ("ack alias", key, alias):
+                frame = ack(None, key, alias=str(alias))
+            case ("left alias", alias):
+                frame = ack(None, alias=str(alias), un=True)
+            case ("aliased data", alias):
+                topic = session.route(data(str(alias)), at)
+                if topic is not None and not any(topic.key in message["topics"] for _, message in self.operations()):
+                    self.came_unasked.add(topic.key)
             case ("refuse", number, whole):
                 frame = refusal(number, "no", whole=whole)
             case ("refuse key", key, whole):
@@ -111,8 +135,13 @@ def most_within(times: list[int], window: int) -> int:
     return max((sum(start <= at < start + window for at in times) for start in times), default=0)
 
 
-def wire(**limits: Any) -> Wire:
-    session = ConnectionSession(TinyVenue(**limits), 0, ConnectionPlan("p", "ws://x/", TOPICS), 0, 3)
+class GreetingVenue(TinyVenue):
+    def greeting(self, plan: ConnectionPlan) -> list[str]:
+        return ["hello"] * 3
+
+
+def wire(suspicion: Suspicion | None = None, **limits: Any) -> Wire:
+    session = ConnectionSession(GreetingVenue(**limits), 0, ConnectionPlan("p", "ws://x/", TOPICS), 0, 3, suspicion)
     made = Wire(session)
     made.take(0, [Send("tiny", 0, text) for text in session.start(0)])
     return made
@@ -125,17 +154,30 @@ def wire(**limits: Any) -> Wire:
     st.integers(1, 4),
     st.one_of(st.none(), st.integers(1, 20)),
     st.sampled_from([Ping("ping", 5.0, 2.0), Ping(None, 180.0, 600.0)]),
+    st.sampled_from([None, 0.5, 3.0]),
+    st.sampled_from([None, 60.0]),
 )
 def test_no_schedule_breaks_the_limits(
-    schedule: list[tuple[int, tuple[Any, ...]]], pace: int, width: int, operations: int | None, ping: Ping
+    schedule: list[tuple[int, tuple[Any, ...]]],
+    pace: int,
+    width: int,
+    operations: int | None,
+    ping: Ping,
+    fatal: float | None,
+    dead: float | None,
 ) -> None:
     limits = {"frames_per_second": float(pace), "topics_per_frame": width, "operations_per_hour": operations}
-    one = wire(ping=ping, **limits)
+    suspects = Suspicion(((KEYS[0], KEYS[3]), (KEYS[6],)), (Guilty(KEYS[1], 1, 50 * SECOND),))
+    one = wire(suspects, ping=ping, fatal_subscribe_seconds=fatal, silence_seconds=dead, **limits)
     at = 0
     for wait, what in schedule:
         at += wait
         one.step(at, what)
     one.check(pace, width, operations)
+    greetings = [number for number, (_, text) in enumerate(one.sent) if text == "hello"]
+    first = next((number for number, (_, text) in enumerate(one.sent) if text.startswith("{")), len(one.sent))
+    assert len(greetings) <= 3
+    assert not greetings or max(greetings) < first
     for fault in one.session.faults():
         assert fault.since <= at
 

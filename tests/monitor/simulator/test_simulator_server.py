@@ -123,14 +123,6 @@ async def test_a_taken_port_is_one_clear_error() -> None:
             await second.__aenter__()
 
 
-@pytest.mark.parametrize("venue", PATHS)
-async def test_books_over_the_wire_are_without_gap(venue: str) -> None:
-    async with still() as sim, socket(sim, venue) as ws:
-        reader = await reader_after(sim, ws, venue, 5_000)
-        assert reader.frames > 20
-        assert (reader.gaps, reader.crossed) == (0, 0)
-
-
 async def test_binance_acknowledges_the_wrong_route_and_stays_silent() -> None:
     async with still() as sim, socket(sim, BINANCE) as ws:
         await ws.send(ask(BINANCE, "btcusdt@aggTrade", "btcusdt@markPrice@1s", "nonsense@depth", number=7))
@@ -259,28 +251,6 @@ async def test_gap_duplicate_and_reorder_break_the_sequence(venue: str) -> None:
 
 
 @pytest.mark.parametrize("venue", PATHS)
-async def test_a_crossed_book_shows_and_is_taken_back(venue: str) -> None:
-    async with still() as sim, socket(sim, venue) as ws:
-        reader = await reader_after(sim, ws, venue, 1_000)
-        sim.faults.inject("crossed_book", venue=venue, market="BTC-USDT-SWAP" if venue == OKX else "BTCUSDT")
-        for data in await frames(sim, ws, 2_000):
-            reader.frame(data)
-        assert reader.crossed == 1
-        assert reader.gaps == 0
-
-
-@pytest.mark.parametrize("venue", PATHS)
-async def test_silence_after_the_acknowledgement(venue: str) -> None:
-    async with still() as sim, socket(sim, venue) as ws:
-        fault = sim.faults.inject("silence", venue=venue, channel="book")
-        replies = await subscribed(sim, ws, venue, BOOKS[venue])
-        assert replies
-        assert await frames(sim, ws, 2_000) == []
-        sim.faults.clear(fault.number)
-        assert await frames(sim, ws, 1_000)
-
-
-@pytest.mark.parametrize("venue", PATHS)
 async def test_refused_and_never_confirmed_subscriptions(venue: str) -> None:
     async with still() as sim, socket(sim, venue) as ws:
         sim.faults.inject("refuse_subscription", venue=venue, channel="book")
@@ -315,27 +285,6 @@ async def test_http_faults() -> None:
             assert (got, headers["Content-Type"]) == (200, "text/html")
             assert body.startswith(b"<!DOCTYPE")
         assert (await get(sim, BINANCE, address))[2].startswith(b'{"openInterest"')
-
-
-@pytest.mark.parametrize("venue", PATHS)
-async def test_a_stale_snapshot_is_the_one_of_the_command(venue: str) -> None:
-    async def snapshot(sim: SimulatedVenues) -> int:
-        if venue == BINANCE:
-            reply = await get(sim, venue, "/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
-            return int(orjson.loads(reply[2])["lastUpdateId"])
-        async with socket(sim, venue) as other:
-            await subscribed(sim, other, venue, BOOKS[venue])
-            data = (await said(other))["data"]
-            return int(data["u"] if venue == BYBIT else data[0]["seqId"])
-
-    async with still() as sim, socket(sim, venue) as ws:
-        await subscribed(sim, ws, venue, BOOKS[venue])
-        await frames(sim, ws, 500)
-        at_command = await snapshot(sim)
-        sim.faults.inject("stale_snapshot", venue=venue, channel="book")
-        await frames(sim, ws, 2_000)
-        assert await snapshot(sim) == at_command
-        assert await snapshot(sim) > at_command
 
 
 async def test_garbage_truncated_and_oversize_frames() -> None:

@@ -147,3 +147,39 @@ def test_venues_stay_together_by_arbitrage() -> None:
     for asset in world.assets.values():
         mids = [market.mid for market in asset.markets]
         assert max(mids) / min(mids) - 1 < 0.002
+
+
+def test_spot_markets_have_no_positions_and_inverse_ones_count_usd() -> None:
+    venues = ("bybit_inverse", "bybit_spot", "kraken_spot")
+    world = World(seed=4, assets=("BTC", "XRP", "USDT"), venues=venues)
+    weather = Conditions(new_long_usd=2e7, new_short_usd=2e7, leverage=90.0, volatility=5.0, seller_usd=5e6)
+    for _ in range(60):
+        world.step({"BTC": weather, "USDT": CALM})
+    for market in world.markets.values():
+        spec, ledger = market.spec, market.ledger
+        assert ledger.longs == ledger.shorts
+        if spec.kind == "spot":
+            assert not market.liquidations
+            assert market.liquidated_lots == {1: 0, -1: 0}
+            assert not ledger.engine
+        else:
+            assert spec.worth(market.mid) == spec.lot_quote == spec.worth(2 * market.mid)
+            assert ledger.open_interest * spec.worth(market.mid) > 0.5 * spec.open_interest_usd
+            with pytest.raises(ValueError, match="worth USD"):
+                _ = spec.lot_base
+    pair = world.markets["kraken_spot", "USDT/USD"]
+    assert pair.mid == pytest.approx(0.9995, rel=0.001)
+    assert world.markets["bybit_inverse", "BTCUSD"].mid == pytest.approx(
+        world.markets["bybit_spot", "BTCUSDT"].mid, rel=0.003
+    )
+
+
+def test_a_multiplied_market_trades_a_thousand_coins_at_a_time() -> None:
+    world = World(seed=4, assets=("PEPE",), venues=("bybit_linear",))
+    (market,) = world.markets.values()
+    for _ in range(20):
+        world.step()
+    assert market.spec.coin == "1000PEPE"
+    assert market.mid == pytest.approx(0.000_004, rel=0.01)
+    assert float(market.spec.price_text(market.book.low + market.book.best_bid)) == pytest.approx(0.004, rel=0.01)
+    assert market.spec.worth(market.mid) == pytest.approx(float(market.spec.lot_size) * 0.004, rel=0.01)

@@ -296,7 +296,7 @@ def test_open_interest_is_polled() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"S": "sell"}, {"S": None}, {"z": "0"}, {"z": "-1"}, {"z": "1e3"}, {"z": 0.014}, {"ap": "NaN"}, {"ap": "0", "p": "0"},
+        {"S": "sell"}, {"S": None}, {"z": "0"}, {"z": "-1"}, {"z": "1e31"}, {"z": 0.014}, {"ap": "NaN"}, {"ap": "0", "p": "0"},
         {"T": 0}, {"T": "x"}, {"T": 10**19}, {"s": "ETHUSDT"}, {"s": 5}, {"X": None},
     ],
 )  # fmt: skip

@@ -13,7 +13,19 @@ from venue_forms import sample_instruments
 from engines.wire import layout
 from engines.wire.errors import WireError
 from monitor.errors import FrameError, RetryLater, VenueError, VenueStopped
-from monitor.facts import Channel, Funding, IndexPrice, Instrument, Liquidation, MarkPrice, OpenInterest
+from monitor.facts import (
+    Channel,
+    Funding,
+    IndexPrice,
+    Instrument,
+    Liquidation,
+    MarginTier,
+    MarginTiers,
+    MarkPrice,
+    OpenInterest,
+    Unread,
+    VenueNotice,
+)
 from monitor.venues.base import Acked, ErrorSaid, Pong, Refused, RestRequest, Topic
 from monitor.venues.bybit_linear import BybitLinear
 
@@ -71,6 +83,7 @@ def test_subscribe_and_unsubscribe_as_documented() -> None:
         ("allLiquidation.BTCUSDT", Channel.LIQUIDATIONS),
         ("orderbook.1.BTCUSDT", Channel.OTHER),
         ("orderbook.rpi.BTCUSDT", Channel.OTHER),
+        ("orderbook.full.BTCUSDT", Channel.OTHER),  # not served for contracts yet
         ("kline.5.BTCUSDT", Channel.OTHER),
     ],
 )
@@ -79,7 +92,7 @@ def test_keys(key: str, channel: Channel) -> None:
     assert topic.channel is channel
     assert topic.symbols == (key.rpartition(".")[2],)
     depth = key.split(".")[1]
-    assert topic.window == (int(depth) if channel is Channel.BOOK and depth != "1000" else None)
+    assert topic.window == (int(depth) if channel is Channel.BOOK else None)
     assert VENUE.frame_key(orjson.dumps({"topic": key, "type": "delta"})) == key.encode()
     late = orjson.dumps({"type": "delta", "data": {}, "topic": key})
     assert VENUE.frame_key(late) is None
@@ -276,6 +289,69 @@ def test_the_listing_is_read_page_by_page() -> None:
     assert isinstance(future, Instrument)
     assert future.funding_interval_seconds is None
     assert (future.tick_size, future.lot_size) == (Decimal("0.10"), Decimal("0.001"))
+
+
+# -- margin tiers and status
+def test_margin_tiers_are_slices_of_value_in_usdt() -> None:
+    (poll,) = VENUE.polls(sample_instruments(VENUE, 1)[0])
+    assert poll.request.url == "https://api.bybit.com/v5/market/risk-limit?category=linear&symbol=BTCUSDT"
+    rows = [
+        {"id": 1, "symbol": "BTCUSDT", "riskLimitValue": "2000000", "maintenanceMargin": "0.005", "initialMargin": "0.01",
+         "isLowestRisk": 1, "maxLeverage": "100.00", "mmDeduction": ""},
+        {"id": 2, "symbol": "BTCUSDT", "riskLimitValue": "2600000", "maintenanceMargin": "0.0056", "initialMargin": "0.0111",
+         "isLowestRisk": 0, "maxLeverage": "90.00", "mmDeduction": "1200"},
+    ]  # fmt: skip
+    body = orjson.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": rows}, "time": 1672054488010})
+    assert VENUE.parse_poll(poll.request, body) == [
+        MarginTiers(
+            "BTCUSDT",
+            (
+                MarginTier(Decimal(0), Decimal(2_000_000), Decimal("0.005"), Decimal(100)),
+                MarginTier(Decimal(2_000_000), Decimal(2_600_000), Decimal("0.0056"), Decimal(90), Decimal(1200)),
+            ),
+            unit="quote",
+            whole=False,
+            venue_time=1672054488010 * NS,
+        )
+    ]
+
+
+def test_a_notice_keeps_its_key_from_announcement_to_end_and_others_products_are_left_out() -> None:
+    (poll,) = VENUE.venue_polls([])
+    row = {
+        "id": "4d95", "title": "Upgrade", "state": "scheduled", "begin": "1751596902000", "end": "", "serviceTypes": [5],
+        "product": [1, 2], "maintainType": 1, "env": 1,
+    }  # fmt: skip
+    rows = [row, row | {"state": "completed", "end": "1751597011000"}, row | {"product": [2]}]
+    body = orjson.dumps({"retCode": 0, "retMsg": "", "result": {"list": rows}, "time": 1751858399649})
+    announced, over = VENUE.parse_poll(poll.request, body)
+    assert isinstance(announced, VenueNotice)
+    assert isinstance(over, VenueNotice)
+    assert announced.key == over.key == "4d95"
+    assert (announced.disruptive, over.disruptive) == (True, False)
+    assert (announced.ends, over.ends) == (None, 1751597011000 * NS)
+
+
+def test_an_incident_without_an_end_or_a_title_is_a_notice_and_an_odd_row_costs_no_other() -> None:
+    (poll,) = VENUE.venue_polls([])
+    row = {
+        "id": "4d95", "title": "", "state": "ongoing", "begin": "1751596902000", "end": "0", "serviceTypes": [5],
+        "product": [1, 2], "maintainType": 3, "env": 1,
+    }  # fmt: skip
+    body = orjson.dumps({"retCode": 0, "result": {"list": [row, row | {"state": None}]}, "time": 1751858399649})
+    notice, unread = VENUE.parse_poll(poll.request, body)
+    assert isinstance(notice, VenueNotice)
+    assert (notice.text, notice.disruptive, notice.ends) == ("maintenance without a title (ongoing)", True, None)
+    assert isinstance(unread, Unread)
+
+
+def test_an_odd_liquidation_costs_the_others_nothing() -> None:
+    row = {"T": 1739502302929, "s": "ROSEUSDT", "S": "Buy", "v": "20000", "p": "0.04499"}
+    topic = known("allLiquidation.ROSEUSDT")
+    frame = orjson.dumps({"topic": topic.key, "type": "snapshot", "ts": 1739502303204, "data": [row | {"v": "0"}, row]})
+    kept, unread = VENUE.parse(topic, frame)
+    assert isinstance(kept, Liquidation)
+    assert isinstance(unread, Unread)
 
 
 # -- replies

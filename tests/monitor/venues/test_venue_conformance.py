@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from venue_forms import ACKS, PONGS, REFUSALS, sample_instruments
+from venue_forms import FORMS, sample_instruments
 
+from engines.wire import layout
 from monitor.errors import FrameError, RetryLater, VenueError, VenueStopped
 from monitor.facts import Channel
 from monitor.venues.base import Acked, Pong, Refused, RestRequest, Topic, Venue, replace_origin
@@ -80,10 +81,11 @@ def test_every_market_gets_its_book_trades_and_what_the_venue_has_of_liquidation
     topics = all_topics(venue, count)
     assert len({topic.key for topic in topics}) == len(topics), "a topic is asked twice"
     for channel in (Channel.BOOK, Channel.TRADES):
-        covered = sorted(symbol for topic in topics if topic.channel is channel for symbol in topic.symbols)
+        mine = [topic for topic in topics if topic.channel is channel and topic.significant_figures is None]
+        covered = sorted(symbol for topic in mine for symbol in topic.symbols)
         assert covered == sorted(instrument.symbol for instrument in instruments)
     if venue.liquidation_coverage in ("complete", "sampled"):
-        liquidations = [topic for topic in topics if topic.channel is Channel.LIQUIDATIONS]
+        liquidations = [topic for topic in topics if topic.channel is Channel.LIQUIDATIONS or topic.facts_when]
         covered = sorted(symbol for topic in liquidations for symbol in topic.symbols)
         everything = any(topic.symbols == () for topic in liquidations)
         assert everything or covered == sorted(instrument.symbol for instrument in instruments)
@@ -110,11 +112,70 @@ def test_hot_topics_carry_their_grammar_and_books_have_a_longest_silence(venue: 
     for topic in all_topics(venue, 3):
         assert (topic.book is not None) == (topic.channel is Channel.BOOK)
         assert (topic.trades is not None) == (topic.channel is Channel.TRADES)
-        assert topic.silence_seconds is None or 1 < topic.silence_seconds <= 600
+        longest = max(600, 3 * (venue.book.refresh_seconds or 0))  # a quiet book speaks at least with each refresh
+        assert topic.silence_seconds is None or 1 < topic.silence_seconds <= longest
+        assert topic.first_seconds is None or 1 < topic.first_seconds <= 60
         if topic.channel is Channel.BOOK:
-            assert topic.silence_seconds is not None, "a silent book must be noticed"
+            assert topic.silence_seconds or topic.first_seconds, "a book that never comes must be noticed"
+            assert topic.silence_seconds or venue_shows_life(venue), "a silent book must be noticed"
+            assert (topic.cadence_seconds is not None) == (venue.book.sequence.mechanism == "snapshots")
         if topic.channel in (Channel.TRADES, Channel.LIQUIDATIONS, Channel.STATUS):
             assert topic.silence_seconds is None, "nothing to say is normal"
+
+
+def venue_shows_life(venue: Venue) -> bool:
+    """Whether a dead connection shows without any topic: by a pong that does not come, or by silence where it always speaks."""
+    return venue.limits.ping.text is not None or venue.limits.silence_seconds is not None
+
+
+@EVERY
+def test_late_frames_can_be_told(venue: Venue) -> None:
+    """Some hot frame of each market says when the venue sent it: lag is measured on it."""
+    timed = set()
+    topics = all_topics(venue, 3)
+    for topic in topics:
+        if topic.trades is not None:
+            timed.update(topic.symbols)
+        for grammar in () if topic.book is None else (topic.book, *topic.book.alternates):
+            if any(field.slot == layout.EVENT_TIME for field in grammar.integers):
+                timed.update(topic.symbols)
+    assert timed == {symbol for topic in topics for symbol in topic.symbols if topic.channel is Channel.BOOK}
+
+
+@EVERY
+def test_a_book_shows_in_the_same_frame_that_something_is_missing(venue: Venue) -> None:
+    """By ids, a checksum, the numbers of the connection, or because every frame is the whole book."""
+    rule = venue.book.sequence
+    assert rule.mechanism != "unsequenced" or venue.book.checksum or venue.sequenced
+    needed = {
+        "range_with_previous": (layout.FIRST_ID, layout.LAST_ID, layout.PREVIOUS_ID),
+        "range": (layout.FIRST_ID, layout.LAST_ID),
+        "counter": (layout.LAST_ID,),
+        "linked": (layout.LAST_ID, layout.PREVIOUS_ID),
+        "snapshots": (layout.EVENT_TIME,),
+        "unsequenced": (),
+    }[rule.mechanism]
+    for topic in all_topics(venue, 2):
+        if topic.book is not None:
+            there = {field.slot for field in topic.book.integers}
+            assert there.issuperset(needed), topic.key
+
+
+@EVERY
+def test_margin_tiers_come_from_the_venue_or_from_its_documentation_with_a_date(venue: Venue) -> None:
+    market = sample_instruments(venue, 1)[0]
+    polled = [poll for poll in (*venue.polls(market), *venue.venue_polls([market])) if "tier" in poll.request.key]
+    documented = venue.documented_tiers(market)
+    if venue.contract_types == ("spot",):
+        assert not polled
+        assert documented is None
+    elif documented is not None:
+        assert documented.documented is not None
+        assert documented.symbol == market.symbol
+        assert documented.tiers
+    else:
+        assert polled
+        assert all(poll.interval_seconds >= 600 for poll in polled), "tiers change rarely"
 
 
 @EVERY
@@ -123,19 +184,26 @@ def test_every_topic_is_acknowledged_by_the_venues_own_form_of_ack(venue: Venue,
     request_id = 7
     for plan in venue.connections(sample_instruments(venue, count)):
         for batch in batches(venue, plan.topics):
+            aliased = [replace(topic, alias=str(number)) for number, topic in enumerate(batch, 1000)]
             for ask, unsubscribes in ((venue.subscribe, False), (venue.unsubscribe, True)):
-                text = ask(batch, request_id)
+                text = ask(aliased, request_id)
                 assert len(text.encode()) <= venue.limits.max_frame_bytes
-                frames = ACKS[venue.name](orjson.loads(text))
+                frames = FORMS[venue.name].acks(orjson.loads(text))
                 confirmed: set[str] = set()
                 for frame in frames:
-                    assert venue.frame_key(frame) is None
-                    assert venue.slow_frame_key(frame) is None
+                    named = venue.slow_frame_key(frame)
+                    assert venue.frame_key(frame) in (None, named and named.encode())
+                    if named is not None:
+                        confirmed.add(named)  # its first data frame is the confirmation
+                        continue
                     for said in venue.control(frame):
                         assert isinstance(said, Acked)
                         assert said.unsubscribed is False or unsubscribes
-                        by_number = said.request_id == request_id
+                        by_number = said.request_id == request_id and not said.keys
                         confirmed.update([topic.key for topic in batch] if by_number else said.keys)
+                        confirmed.update(topic.key for topic in aliased if unsubscribes and topic.alias == said.alias)
+                        if unsubscribes and said.only and said.request_id is None:  # it lists what is left
+                            confirmed.update(topic.key for topic in batch if topic.key not in said.keys)
                 assert confirmed == {topic.key for topic in batch}
 
 
@@ -145,7 +213,8 @@ def test_our_ping_is_answered_by_a_pong_the_venue_module_knows(venue: Venue) -> 
     assert ping.interval_seconds > 0
     assert ping.pong_timeout_seconds > 0
     if ping.text is not None:
-        for frame in PONGS[venue.name]:
+        assert FORMS[venue.name].PONGS
+        for frame in FORMS[venue.name].PONGS:
             assert venue.frame_key(frame) is None
             assert venue.slow_frame_key(frame) is None
             assert venue.control(frame) == [Pong()]
@@ -181,8 +250,9 @@ def test_cold_topics_refuse_a_frame_that_is_not_theirs(venue: Venue) -> None:
 
 
 @EVERY
-def test_requests_are_plain_gets_of_the_venue_within_its_budget(venue: Venue) -> None:
+def test_requests_are_gets_or_posts_of_the_venue_within_its_budget(venue: Venue) -> None:
     for request in every_request(venue):
+        assert request.body is None or isinstance(orjson.loads(request.body), dict)
         assert urlsplit(request.url).scheme == "https"
         assert 0 < request.weight <= venue.limits.rest_weight
         assert request.url.isascii()
@@ -200,10 +270,11 @@ def test_requests_are_plain_gets_of_the_venue_within_its_budget(venue: Venue) ->
 def test_a_books_deep_snapshots_and_polls_fit_a_third_of_the_budget_for_thirty_markets(venue: Venue) -> None:
     market = sample_instruments(venue, 1)[0]
     a_second = sum(poll.request.weight / poll.interval_seconds for poll in venue.polls(market))
+    once = sum(poll.request.weight / poll.interval_seconds for poll in venue.venue_polls([market]))
     deep = venue.deep_request(market)
     if deep is not None and venue.book.deep_interval_seconds is not None:
         a_second += deep.weight / venue.book.deep_interval_seconds
-    assert 30 * a_second <= 0.3 * venue.limits.rest_weight / venue.limits.rest_window_seconds
+    assert 30 * a_second + once <= 0.3 * venue.limits.rest_weight / venue.limits.rest_window_seconds
 
 
 def every_request(venue: Venue) -> list[RestRequest]:
@@ -212,7 +283,8 @@ def every_request(venue: Venue) -> list[RestRequest]:
     return [
         *venue.instrument_requests([market.symbol]),
         *(request for request in single if request is not None),
-        *(poll.request for poll in venue.polls(market)),
+        *(poll.request for poll in (*venue.polls(market), *venue.venue_polls([market]))),
+        *(plan.address for plan in venue.connections([market]) if plan.address is not None),
     ]
 
 
@@ -252,9 +324,9 @@ def test_http_refusals_say_retry_stop_or_not_json(venue: Venue) -> None:
 @EVERY
 def test_a_refusal_names_its_keys_as_topics(venue: Venue) -> None:
     """Whatever a refusal names is a topic the venue's module knows by that key."""
-    (said,) = venue.control(REFUSALS[venue.name])
+    (said,) = venue.control(FORMS[venue.name].REFUSAL)
     assert isinstance(said, Refused)
-    assert said.request_id == 4
+    assert said.request_id == 4 or said.keys
     for key in said.keys:
         assert venue.topic(key) is not None
 

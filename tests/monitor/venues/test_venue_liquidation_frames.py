@@ -75,7 +75,7 @@ GOLDEN: dict[int, tuple[str, str, list[Row]]] = {
         [("ADAUSDT", "short", "13248", "0.1915", "bankruptcy", 1786014946933, "complete")],
     ),
 }
-# Line 10 is a trade (test_venue_captures), 3 is Aster's, 5 and 6 are HTX's: other venues, not built yet.
+# Line 10 is a trade (test_venue_captures), 3 is Aster's (no venue of ours), 5 and 6 are HTX's (test_venue_htx_linear).
 OTHERS = {3, 5, 6, 10}
 
 

@@ -16,9 +16,14 @@ from monitor.facts import (
     Channel,
     Funding,
     IndexPrice,
+    Instrument,
     InstrumentChanged,
+    Liquidation,
+    MarginTier,
+    MarginTiers,
     MarkPrice,
     OpenInterest,
+    Unread,
     VenueNotice,
 )
 from monitor.venues.base import Acked, ErrorSaid, PingAsked, Pong, Refused, RestRequest, ShutdownAnnounced, Topic
@@ -47,6 +52,7 @@ def test_topics_of_a_market_and_of_the_venue() -> None:
     assert [topic.key for topic in cold.topics] == [
         "liquidation-orders:SWAP",
         "status",
+        "instruments:SWAP",
         "trades:BTC-USDT-SWAP",
         "mark-price:BTC-USDT-SWAP",
         "funding-rate:BTC-USDT-SWAP",
@@ -304,7 +310,8 @@ def test_maintenance_notices(changes: dict[str, str], disruptive: bool) -> None:
     text = f"WebSocket upgrade ({row['state']})"
     times = (1672823400000 * NS, 1672825980000 * NS, 1672826038470 * NS)
     facts = VENUE.parse(known("status"), data_frame("status", row))
-    assert facts == [VenueNotice(text, disruptive, *times)]
+    # Whatever the venue says of it next has the same key.
+    assert facts == [VenueNotice(text, disruptive, *times, key="WebSocket upgrade")]
 
 
 def test_notices_about_the_demo_are_not_ours_and_open_ends_are_unknown() -> None:
@@ -323,6 +330,26 @@ def test_a_suspended_listing() -> None:
         InstrumentChanged("BTC-USDT-SWAP", False, "suspend", 0),
         InstrumentChanged("ETH-USDT-SWAP", True, "live", 0),
     ]
+
+
+def test_a_new_listing_with_empty_fields_costs_the_others_nothing() -> None:
+    key = "instruments:SWAP"
+    halted = {"instId": "BTC-USDT-SWAP", "state": "suspend"}
+    fact = InstrumentChanged("BTC-USDT-SWAP", False, "suspend", 0)
+    assert VENUE.parse(known(key), data_frame(key, {"instId": "NEW-USDT-SWAP", "state": ""}, halted)) == [fact]
+    found = VENUE.parse(known(key), data_frame(key, {"instId": "", "state": "preopen"}, halted))
+    assert found == [fact, Unread("okx_swap status: instId is not a text: ''", 1)], "left out, and said so"
+
+
+def test_an_odd_liquidation_costs_the_others_nothing() -> None:
+    key = "liquidation-orders:SWAP"
+    print_ = {"bkPx": "0.007831", "posSide": "short", "side": "buy", "sz": "13", "ts": "1692266434010"}
+    row = {"details": [print_, {**print_, "sz": ""}], "instId": "IOST-USDT-SWAP"}
+    kept, unread = VENUE.parse(known(key), data_frame(key, row))
+    assert isinstance(kept, Liquidation)
+    assert isinstance(unread, Unread)
+    with pytest.raises(FrameError, match="sz"):
+        VENUE.parse(known(key), data_frame(key, {**row, "details": [{**print_, "sz": ""}]}))
 
 
 # -- listing
@@ -360,6 +387,52 @@ def test_the_listing_in_contracts() -> None:
         # NEW has no tick yet. A contract in another currency, as ODD's, would make every size wrong: it is not listed.
     ]
     assert [i.funding_interval_seconds for i in found] == [None] * 3
+
+
+# -- margin tiers
+SWAP = Instrument("okx_swap", "BTC-USDT-SWAP", "BTC", "USDT", "USDT", "linear", Decimal("0.1"), Decimal("0.01"))
+FIRST = {"tier": "1", "minSz": "0", "maxSz": "500", "mmr": "0.004", "imr": "0.01", "maxLever": "100"}
+SECOND = {"tier": "2", "minSz": "501", "maxSz": "1000.5", "mmr": "0.005", "imr": "0.0125", "maxLever": "80"}
+
+
+def tiers_body(*rows: dict[str, str]) -> bytes:
+    return orjson.dumps(
+        {"code": "0", "msg": "", "data": [{"instFamily": "BTC-USDT", "uly": "BTC-USDT"} | row for row in rows]}
+    )
+
+
+def test_margin_tiers_are_in_contracts_and_hold_for_the_whole_position() -> None:
+    (poll,) = VENUE.polls(SWAP)
+    assert poll.request.url == (
+        "https://www.okx.com/api/v5/public/position-tiers?instType=SWAP&tdMode=cross&instFamily=BTC-USDT"
+    )
+    (tiers,) = VENUE.parse_poll(poll.request, tiers_body(SECOND, FIRST))
+    assert tiers == MarginTiers(
+        "BTC-USDT-SWAP",
+        (
+            MarginTier(Decimal(0), Decimal(500), Decimal("0.004"), Decimal(100)),
+            MarginTier(Decimal(500), Decimal("1000.5"), Decimal("0.005"), Decimal(80)),
+        ),
+        unit="contracts",
+        whole=True,
+        venue_time=0,
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [FIRST, FIRST],
+        [FIRST, SECOND | {"minSz": "400"}],
+        [FIRST | {"instFamily": "ETH-USDT"}],
+        [FIRST | {"mmr": ""}],
+    ],
+)
+def test_tiers_that_are_none(rows: list[dict[str, str]]) -> None:
+    (poll,) = VENUE.polls(SWAP)
+    with pytest.raises(FrameError, match=r"^okx_swap margin_tiers BTC-USDT-SWAP: "):
+        VENUE.parse_poll(poll.request, tiers_body(*rows))
 
 
 # -- replies

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from engines.wire.grammar import MICROSECOND, MILLISECOND, NANOSECOND
 from monitor.errors import FrameError, RetryLater
-from monitor.facts import Instrument
+from monitor.facts import IndexPrice, Instrument, Unread
 from monitor.venues.base import RestRequest
 from monitor.venues.naming import coin_of
-from monitor.venues.packing import ARGUMENT_OVERHEAD, pack, read_listing
+from monitor.venues.packing import ARGUMENT_OVERHEAD, pack, read_listing, read_rows
 from monitor.venues.reading import Reader, Record, dumps, given, request_number, shown
 from monitor.venues.registry import VENUES
 from monitor.venues.replies import LONGEST_WAIT_SECONDS, check_status, retry_after
@@ -58,7 +58,11 @@ def test_a_bare_decimal_is_not_read_through_a_float() -> None:
         "+1",
         "1.",
         ".5",
-        "1e5",
+        "1e",
+        "1e400",
+        "1e31",
+        "1E-31",
+        "3.1000000000000000000000000000E-8",
         "NaN",
         "Infinity",
         "-",
@@ -74,6 +78,43 @@ def test_a_bare_decimal_is_not_read_through_a_float() -> None:
 def test_texts_that_are_no_decimal(text: str) -> None:
     with pytest.raises(FrameError, match=r"^venue ticker BTC: p is not a decimal: '"):
         READER.decimal({"p": text}, "p")
+
+
+@pytest.mark.parametrize("text", ["3.1E-8", "-9.8e-7", "0E-18", "3.1000000000E-8", "1E+3"])
+def test_small_numbers_as_java_writes_them(text: str) -> None:
+    assert READER.decimal({"p": text}, "p").as_tuple() == Decimal(text).as_tuple()
+
+
+@pytest.mark.parametrize("value", [None, "", "0", "0.000", 0, "0E-18"])
+def test_a_price_that_is_not_given(value: object) -> None:
+    assert READER.positive_if_given({"p": value}, "p") is None
+    assert READER.positive_if_given({}, "p") is None
+    assert READER.positive_if_given({"p": "0.5"}, "p") == Decimal("0.5")
+    for wrong in ("-1", "x"):
+        with pytest.raises(FrameError):
+            READER.positive_if_given({"p": wrong}, "p")
+
+
+@pytest.mark.parametrize("value", [None, "", "0", 0])
+def test_a_time_that_is_not_given(value: object) -> None:
+    assert READER.time_if_given({"t": value}, "t") is None
+    assert READER.time_if_given({}, "t") is None
+    assert READER.time_if_given({"t": "5"}, "t") == 5 * MILLISECOND
+    with pytest.raises(FrameError):
+        READER.time_if_given({"t": "-5"}, "t")
+
+
+def test_rows_that_cannot_be_read_are_said_and_cost_the_others_nothing() -> None:
+    def read(row: Record) -> list[IndexPrice]:
+        return [IndexPrice("BTC", READER.positive(row, "p"), 1)]
+
+    fact = IndexPrice("BTC", Decimal(5), 1)
+    assert read_rows([], read) == []
+    assert read_rows([{"p": "5"}], read) == [fact]
+    odd: list[Record] = [{"p": "x"}, {"p": "5"}, {}]
+    assert read_rows(odd, read) == [fact, Unread("venue ticker BTC: p is not a decimal: 'x'", 2)]
+    with pytest.raises(FrameError, match="p is missing"):
+        read_rows([{}], read)
 
 
 @pytest.mark.parametrize("body", [b'{"p":1e400}', b'{"p":1e-400}', b'{"p":1e31}'])

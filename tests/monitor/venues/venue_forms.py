@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import orjson
 
@@ -40,43 +42,33 @@ def sample_instruments(venue: Venue, count: int) -> list[Instrument]:
     ]
 
 
-def _binance_acks(asked: dict[str, object]) -> list[bytes]:
-    return [orjson.dumps({"result": None, "id": asked["id"]})]
+class Forms(Protocol):
+    """One venue's module in `forms/`: its own words.
+
+    acks: from a parsed subscribe (or unsubscribe) frame to the frames in which the venue confirms it.
+    PONGS: answers to our ping, where the venue is pinged in the application layer. REFUSAL: a refused subscription, of request 4
+    where the venue echoes ids.
+    GOOD: one good frame or reply of each kind, by topic key; replies by "rest:<purpose>" (with anything after it).
+    """
+
+    PONGS: list[bytes]
+    REFUSAL: bytes
+    GOOD: dict[str, bytes]
+
+    def acks(self, asked: dict[str, Any]) -> list[bytes]: ...
 
 
-def _bybit_acks(asked: dict[str, object]) -> list[bytes]:
-    return [
-        orjson.dumps({"success": True, "ret_msg": "", "conn_id": "c", "req_id": asked["req_id"], "op": asked["op"]})
-    ]
+def _load(path: Path) -> Forms:
+    spec = importlib.util.spec_from_file_location(f"forms_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return cast("Forms", module)
 
 
-def _okx_acks(asked: dict[str, object]) -> list[bytes]:
-    args = asked["args"]
-    assert isinstance(args, list)
-    return [orjson.dumps({"id": asked["id"], "event": asked["op"], "arg": arg, "connId": "a4d3ae55"}) for arg in args]
-
-
-# From a parsed subscribe (or unsubscribe) frame to the frames in which the venue confirms it: one line for each new venue.
-ACKS: dict[str, Callable[[dict[str, object]], list[bytes]]] = {
-    "binance_usdm": _binance_acks,
-    "bybit_linear": _bybit_acks,
-    "okx_swap": _okx_acks,
-}
-
-# The answers to our ping, of venues that are pinged in the application layer.
-PONGS: dict[str, list[bytes]] = {
-    "bybit_linear": [
-        b'{"success":true,"ret_msg":"pong","conn_id":"465772b1","req_id":"ping","op":"ping"}',
-        b'{"req_id":"ping","op":"pong","args":["1675418560633"],"conn_id":"cfcb4ocsvfriu23r3er0"}',
-    ],
-    "okx_swap": [b"pong"],
-}
-# A refused subscription of request 4.
-REFUSALS: dict[str, bytes] = {
-    "binance_usdm": b'{"code":2,"msg":"Invalid request: unknown variant","id":4}',
-    "bybit_linear": b'{"success":false,"ret_msg":"error:handler not found,topic:publicTrade.BTCUSDT","req_id":"4","op":"subscribe"}',
-    "okx_swap": b'{"id":"4","event":"error","code":"60018","msg":"Wrong URL or channel:trades,instId:BTC-USDT-SWAP doesn\'t exist."}',
-}
+FORMS: dict[str, Forms] = {path.stem: _load(path) for path in sorted((Path(__file__).parent / "forms").glob("*.py"))}
+GOOD: dict[str, dict[str, bytes]] = {name: dict(form.GOOD) for name, form in FORMS.items()}
 
 
 def lines(path: Path) -> Iterator[dict[str, object]]:

@@ -11,6 +11,7 @@ import fake_views as fake
 from aiohttp import web
 from web_site import Browse, MakeSite, Site
 
+from monitor.views import LayerView, NoticeView, Side
 from monitor.web.files import FILES
 
 
@@ -71,6 +72,46 @@ async def test_what_the_page_shows(site: Site, browse: Browse) -> None:
     assert page.by_id("banner")["role"] == "alert"
 
 
+async def test_a_row_says_how_far_snapshots_and_coarser_streams_go_and_how_old_they_are(
+    site: Site, browse: Browse
+) -> None:
+    sides: dict[Side, float | None] = {"bid": 0.021, "ask": 0.034}
+    layers = (
+        LayerView(4, "", fake.NOW - 2_000_000_000, sides, {}),
+        LayerView(3, "", fake.NOW - 5_400_000_000, sides, {}),
+        LayerView(2, "silent", fake.NOW - 90_000_000_000, {"bid": None, "ask": None}, {}),
+    )
+    layered = fake.market("hyperliquid", "BTC", cadence_seconds=0.54, snapshot_reach_ratio=sides, layers=layers)
+    waiting = fake.market("hyperliquid", "ETH", cadence_seconds=0.54, layers=layers[2:])
+    deep = fake.market("okx_swap", "BTC-USDT-SWAP", snapshot_reach_ratio={"bid": 0.05, "ask": None})
+    live = fake.market("binance_usdm", snapshot_reach_ratio={"bid": None, "ask": None})
+    site.view = fake.service(markets=(layered, waiting, deep, live))
+    text = Page(await browse(site.url)).text
+    for shown in (
+        "hyperliquid BTC verified 60,123.45 USDT 0.00017% 0.31% / 0.30%, snap 2.1% / 3.4%",
+        "50 ms ago; comes every 540 ms; 2 of 3 coarser, oldest 5.4 s ago",
+        "50 ms ago; comes every 540 ms; 0 of 1 coarser okx swap",
+        "okx swap BTC-USDT-SWAP verified 60,123.45 USDT 0.00017% 0.31% / 0.30%, snap 5.0% / — $",
+        "binance usdm BTCUSDT verified 60,123.45 USDT 0.00017% 0.31% / 0.30% $",
+    ):
+        assert shown in text, shown
+
+
+async def test_announced_downtime_is_shown_apart_from_faults(site: Site, browse: Browse) -> None:
+    hour = 3_600_000_000_000
+    notices = (
+        NoticeView("matching stands still", None, None, True, ""),
+        NoticeView("upgrade", fake.NOW + hour, fake.NOW + 2 * hour, True, ""),
+        NoticeView("new index", None, fake.NOW + hour, False, "BTCUSDT"),
+    )
+    quiet = fake.venue("okx_swap", notices=notices[1:2])
+    site.view = fake.service(venues=(fake.venue(notices=notices, faults=("matching stands still",)), quiet))
+    text = Page(await browse(site.url)).text
+    upgrade = "announced: upgrade from 2023-11-14 23:13 UTC until 2023-11-15 00:13 UTC"
+    assert f"matching stands still; {upgrade}; announced of BTCUSDT: new index until 2023-11-14 23:13 UTC" in text
+    assert f"none; {upgrade}" in text
+
+
 async def test_unknown_is_never_zero(site: Site, browse: Browse) -> None:
     blind = fake.asset("BTC", None, depth=(), regime=None, liquidated_60s_usd={})
     lost = fake.unverified("binance_usdm", "BTCUSDT", "BTC", "")
@@ -92,7 +133,15 @@ async def test_text_of_a_venue_stays_text(site: Site, browse: Browse) -> None:
         markets=(fake.market(name=attack, quote=attack), fake.unverified("okx_swap", attack, "BTC", attack)),
         assets=(fake.asset("BTC"), fake.asset(attack, markets=())),
         alerts=(fake.alert(summary=attack, subject=attack), fake.alert("depth_drought", attack, "all")),
-        venues=(fake.venue(attack, faults=(attack,), refused=((attack, attack),), halted=attack),),
+        venues=(
+            fake.venue(
+                attack,
+                faults=(attack,),
+                refused=((attack, attack),),
+                halted=attack,
+                notices=(NoticeView(attack, None, None, False, attack),),
+            ),
+        ),
     )
     document = await browse(site.url)
     page = Page(document)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_COIN_MARGINED: Final = re.compile(r".+_PERP|.+(?<!B)USD_\d{6}")
+_COIN_MARGINED: Final = re.compile(r".+_PERP|(?!(?:BTC|ETH)BUSD_).+USD_\d{6}")
 _OKX_PAIR: Final = re.compile(r"[^-]+-[^-]+")
 _BYBIT_V2: Final = ("orderBookL2_", "trade.", "instrument_info.", "klineV2.", "insurance.")
 _COINBASE_EXCHANGE: Final = frozenset({"l2update", "snapshot", "ticker", "match", "last_match", "heartbeat"})
