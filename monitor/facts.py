@@ -101,7 +101,9 @@ class MarginTiers:
 
     unit: what `floor` and `cap` are counted in: notional in the quote currency, base coins, or contracts.
     whole: the whole position takes the ratio of its own tier (OKX); otherwise each slice takes its tier's, as deductions say.
-    documented: None: read from the venue; else the date of the documentation these defaults are from.
+    documented: the date of the documentation these defaults are from; of a file's tiers the date it says they are of.
+    file: name of the user's file they are from. assumed: nobody says anything of this market (`monitor.tiers.assumed_tiers`).
+    Without any of the three the venue itself said them.
     """
 
     symbol: str
@@ -110,6 +112,8 @@ class MarginTiers:
     whole: bool
     venue_time: int
     documented: date | None = None
+    file: str = ""
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

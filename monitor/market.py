@@ -34,7 +34,8 @@ from monitor.market_lanes import MarketLanes, MarketOptions
 from monitor.money import notional_usd, price_per_coin
 from monitor.polls import Polls
 from monitor.prints import Prints
-from monitor.venues.base import Venue
+from monitor.tiers import from_venue, known_tiers
+from monitor.venues.base import Poll, Venue
 from monitor.views import DepthFigure, MarketView, Side
 
 __all__ = ["Market", "MarketOptions"]
@@ -52,20 +53,25 @@ class Market(MarketLanes):
         super().__init__(venue, instrument, options)
         self.prints = Prints()
         self.figures = Figures(instrument)
-        self.polls = Polls(venue.polls(instrument))
+        self.polls = Polls(self._asked())
         self._bands = BandSet(options.bands)
         self._removed: deque[tuple[float, float]] = deque(maxlen=WITHDRAWAL_SECONDS)  # (cancelled, executed) a second
-        self._tiers = venue.documented_tiers(instrument)
+        self._tiers = known_tiers(venue, instrument, options.tiers)
         self._status = "" if instrument.trading else instrument.status or "not trading"
 
     def relist(self, instrument: Instrument, at: int) -> None:
         """The listing was read again."""
         self._status = "" if instrument.trading else instrument.status or "not trading"
         self.figures.relist(instrument)
-        self.polls.change(self.venue.polls(instrument))
-        if self._tiers is None or self._tiers.documented is not None:
-            self._tiers = self.venue.documented_tiers(instrument)
+        if not from_venue(self._tiers):
+            self._tiers = known_tiers(self.venue, instrument, self._options.tiers)
         super().relist(instrument, at)
+        self.polls.change(self._asked())
+
+    def _asked(self) -> list[Poll]:
+        """What has no stream, with a key also what the venue tells to nobody else."""
+        signed = self.venue.signed_polls(self.instrument) if self.venue.name in self._options.keyed else []
+        return [*self.venue.polls(self.instrument), *signed]
 
     @property
     def _coverage(self) -> Coverage:
@@ -79,7 +85,7 @@ class Market(MarketLanes):
             case MarkPrice() | IndexPrice() | Funding() | OpenInterest():
                 self.figures.take(fact, until)
             case MarginTiers():
-                if fact.documented is None or self._tiers is None or self._tiers.documented is not None:
+                if from_venue(fact) or not from_venue(self._tiers):
                     self._tiers = fact
             case InstrumentChanged():
                 if fact.trading is not None:
@@ -183,6 +189,8 @@ class Market(MarketLanes):
             snapshot_reach_ratio=snapshot_reach,
             cadence_seconds=self.books[link.index].topic.cadence_seconds if link and link.index in self.books else None,
             margin_tiers=self._tiers,
+            contract_size=float(instrument.contract_size),
+            unit_multiplier=instrument.unit_multiplier,
             closings=self.prints.closings(),
             layers=self.layers.views(at) if self.layers.lanes else (),
         )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engines.book.hot import Scratch
 from engines.book.live_book import LiveBook
 from engines.book.withdrawal import WithdrawalMeter
 from monitor.book_lane import BookLane
-from monitor.facts import Instrument
+from monitor.facts import Instrument, MarginTiers
 from monitor.grids import worth_of
 from monitor.layers import Layers
 from monitor.trade_lane import TradeLane, TradeTally
@@ -23,11 +23,16 @@ SCRATCH: Final = Scratch()
 
 @dataclass(frozen=True, slots=True)
 class MarketOptions:
-    """What every market of a process shares."""
+    """What every market of a process shares.
+
+    tiers: margin tiers out of the user's file, by venue and symbol. keyed: venues for which there is an API key.
+    """
 
     bands: tuple[str, ...]
     slippage_usd: tuple[int, ...]
     floor_settle: int  # ns
+    tiers: Mapping[tuple[str, str], MarginTiers] = field(default_factory=dict)
+    keyed: frozenset[str] = frozenset()
 
 
 class MarketLanes:

@@ -80,6 +80,8 @@ class MarketView:
     snapshot_reach_ratio: Mapping[Side, float | None] = field(default_factory=dict)
     cadence_seconds: float | None = None  # of a book of snapshots alone; None: it is kept up change by change
     margin_tiers: MarginTiers | None = None
+    contract_size: float = 1.0  # base coins in a contract, of an inverse one quote units
+    unit_multiplier: int = 1  # coins in one unit of the market's base; the prices here are per coin
     closings: tuple[Closings, ...] = ()
     layers: tuple[LayerView, ...] = ()
 

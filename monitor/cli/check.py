@@ -24,9 +24,12 @@ def check(
     from monitor.cli.console import err, line, out, print_json, print_table
     from monitor.config import load
     from monitor.config.text import as_data, as_toml
+    from monitor.tiers_file import read_tiers_file
 
     loaded = load(config or ())
     settings = loaded.settings
+    if settings.engine.tiers_file is not None:
+        read_tiers_file(settings.engine.tiers_file)
     markets = [(name, symbol) for name, venue in settings.venues.items() for symbol in venue.symbols]
     if as_json:
         print_json(
@@ -56,4 +59,9 @@ def notes(settings: Settings) -> list[str]:
         path = getattr(mqtt, name)
         if path is not None and not os.access(path, os.R_OK):
             found.append(f"mqtt.{name}: {path} cannot be read now")
+    for name, venue in settings.venues.items():
+        for key in ("api_key_file", "api_secret_file"):
+            path = getattr(venue, key)
+            if path is not None and not os.access(path, os.R_OK):
+                found.append(f"venues.{name}.{key}: the file cannot be read now")
     return found

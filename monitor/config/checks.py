@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from monitor.alerts.broker import is_loopback
 from monitor.config.broker import broker_of
-from monitor.config.model import Settings
+from monitor.config.model import Settings, VenueSettings
 from monitor.config.refusal import Found, refuse, source_of
 from monitor.config.values import split_listen
 from monitor.errors import SettingsError
 from monitor.venues.registry import VENUES
 
+_KEY = re.compile(r"[A-Za-z0-9]{40,}")  # keys and secrets have 64 characters and no dot
 _ANYWHERE = frozenset({"0.0.0.0", "[::]", "::"})
 
 
@@ -27,9 +29,34 @@ def check_venues(settings: Settings, found: Found) -> None:
                     f"venues.{name}.symbols: {symbol[:60]!r} is not a symbol of {known.title}"
                     f" (they look like {known.symbol_example})",
                 )
+        _check_key(name, venue, found)
         twice = next((s for n, s in enumerate(venue.symbols) if s in venue.symbols[:n]), None)
         if twice is not None:
             refuse(source_of(key, found), f"venues.{name}.symbols: {twice!r} stands twice")
+
+
+def _check_key(name: str, venue: VenueSettings, found: Found) -> None:
+    given = [key for key in ("api_key_file", "api_secret_file") if getattr(venue, key) is not None]
+    if not given:
+        return
+    source = source_of(("venues", name, given[0]), found)
+    if not VENUES[name].signed_tiers:
+        takers = ", ".join(each.name for each in VENUES.values() if each.signed_tiers)
+        refuse(
+            source,
+            f"venues.{name}.{given[0]}: {VENUES[name].title} needs no key for what is read; only {takers} take one",
+        )
+    for key in given:
+        if _KEY.fullmatch(str(getattr(venue, key))):
+            refuse(source, f"venues.{name}.{key}: this looks like the key itself; write it into a file and name that here")
+    if len(given) == 1:
+        refuse(source, f"venues.{name}.api_key_file and venues.{name}.api_secret_file are needed together")
+    origin = urlsplit(venue.rest_origin or "")
+    if origin.scheme == "http" and not is_loopback(origin.hostname or ""):
+        refuse(
+            source_of(("venues", name, "rest_origin"), found),
+            f"venues.{name}.rest_origin: the API key would go in clear to {origin.hostname}; use https://",
+        )
 
 
 def check_together(settings: Settings, found: Found) -> None:

@@ -86,6 +86,8 @@ class EngineSettings(Section):
     """How long a series must have been known before its acute baseline is used."""
     max_series: Annotated[int, Field(ge=100)] = 20_000
     """Cap of exported series; what is beyond is dropped and counted."""
+    tiers_file: FilePath | None = None
+    """Margin tiers of your own (TOML or JSON, see liquidation-price.md), for markets whose venue tells none; also a saved reply of Binance's leverageBracket."""
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -121,6 +123,10 @@ class VenueSettings(Section):
     """Replaces scheme, host and port of every WebSocket address of the venue."""
     rest_origin: Annotated[str, origin("http", "https")] | None = None
     """Replaces scheme, host and port of every REST address of the venue."""
+    api_key_file: FilePath | None = None
+    """File whose first line is a read-only API key, for margin tiers the venue shows to nobody else: binance_usdm and binance_coinm."""
+    api_secret_file: FilePath | None = None
+    """File whose first line is the secret of that key."""
 
 
 class Settings(Section):

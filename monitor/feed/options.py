@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.events import Command, Event
+from monitor.venues.base import Credentials
 
 MAX_REST_BODY_BYTES = 32 << 20  # the largest known answer (all instruments of a venue) is under 6 MB
 REST_CONCURRENCY = (
@@ -20,6 +21,7 @@ class VenueOptions:
 
     symbols: as the venue spells them. ws_origin, rest_origin: replace scheme, host and port (contract); None: the venue's own.
     rest_budget_ratio: our share of the venue's REST weight. lag_bound_seconds: lag beyond which books are unreadable (read by the hub).
+    credentials: a read-only key for requests that are signed; it goes no further than `monitor.feed.rest`.
     proxy: address of an HTTP proxy for sockets and REST; None: none, whatever the environment says.
     """
 
@@ -28,6 +30,7 @@ class VenueOptions:
     rest_origin: str | None = None
     rest_budget_ratio: float = 0.3
     lag_bound_seconds: float = 5.0
+    credentials: Credentials | None = field(default=None, repr=False)
     proxy: str | None = None
     rest_concurrency: int = REST_CONCURRENCY
     rest_timeout_seconds: float = 15.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
@@ -25,11 +26,14 @@ HALT_SECONDS: dict[int, float | None] = {
 }  # where neither venue module nor Retry-After says more
 JSON_STARTS = b"{["
 ERROR_LENGTH = 200
+DIGEST = re.compile(r"[0-9A-Fa-f]{32,}")  # a signature, whole or in part
+HIDDEN = "***"
 _GET: dict[str, Any] = {"method": "GET"}
 _JSON = {"content-type": "application/json"}
 
 log = structlog.get_logger("monitor.feed.rest")
 
+Failed = TypeVar("Failed", bound=VenueError | FrameError)
 OnReply = Callable[[RestRequest, bytes, str], None]
 OnHalt = Callable[[str, int | None], None]  # reason, until
 
@@ -106,15 +110,21 @@ class RestClient:
         except VenueStopped as stopped:
             self._halt(request, stopped)
         except RetryLater as later:
+            if self._venue.needs_signature(request):
+                later = self._hushed(later)
             if not self.budget.rate_limited(request, self._clock.now(), later.seconds):
                 self._answer(request, b"", later)
         except (VenueError, FrameError) as error:
             self.budget.failed(request, self._clock.now())
+            if self._venue.needs_signature(request):
+                error = self._hushed(error)
+                log.warning("signed_request_failed", venue=self._venue.name, market=request.symbol, error=str(error))
             self._answer(request, b"", error)
         except Exception as error:
             # A venue module that trips over an answer costs this answer, not the queue.
-            # A rendered traceback would read source files in the loop; of a handed-out address not even the words may be told.
-            where = type(error).__name__ if request.purpose == "address" else trail(error)
+            # A rendered traceback would read source files in the loop; of a handed-out address or a signed request not even the words may be told.
+            hidden = request.purpose == "address" or self._venue.needs_signature(request)
+            where = type(error).__name__ if hidden else trail(error)
             log.error("rest_reply_not_judged", venue=self._venue.name, purpose=request.purpose, error=where)  # noqa: TRY400
             self.budget.failed(request, self._clock.now())
             self._answer(request, b"", FrameError(f"{type(error).__name__} while judging the reply"))
@@ -123,9 +133,30 @@ class RestClient:
             self._answer(request, body, None)
         self._wake.set()
 
+    def _signed(self, request: RestRequest) -> tuple[str, dict[str, Any]]:
+        """Address and arguments of a signed request. They live as long as the exchange; the request itself stays as it was asked."""
+        if self._options.credentials is None:
+            raise VenueError(f"{request.purpose}: {request.key} takes an API key, and the settings hold none")
+        url, headers = self._venue.sign(request, self._options.credentials, self._clock.now())
+        return url, {"method": "GET", "headers": dict(headers)}
+
+    def _hushed(self, error: Failed) -> Failed:
+        """The same error without what was signed with: an exchange library or a venue may repeat an address or a header."""
+        text = str(error)
+        if self._options.credentials is not None:
+            for secret in (self._options.credentials.key, self._options.credentials.secret):
+                text = text.replace(secret, HIDDEN)
+        error.args = (DIGEST.sub(HIDDEN, text), *error.args[1:])
+        error.__cause__ = None
+        return error
+
     async def _exchange(self, http: aiohttp.ClientSession, request: RestRequest) -> bytes:
-        url = replace_origin(request.url, self._options.rest_origin)
+        signs = self._venue.needs_signature(request)
         asked = _GET if request.body is None else {"method": "POST", "data": request.body, "headers": _JSON}
+        url = request.url
+        if signs:
+            url, asked = self._signed(request)
+        whole, url = url, replace_origin(url, self._options.rest_origin)
         try:
             async with http.request(url=url, allow_redirects=False, proxy=self._options.proxy, **asked) as reply:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
@@ -137,7 +168,16 @@ class RestClient:
         self._note_weight(request, headers)
         self._venue.check_reply(request, reply.status, headers, body)
         check_plain(request, reply.status, headers, body)
+        if signs and self._repeats(body, whole):
+            raise FrameError(f"{request.purpose}: the answer repeats what was signed with; it is not kept")
         return body
+
+    def _repeats(self, body: bytes, url: str) -> bool:
+        """Whether a body, which is recorded, holds our key, our secret or the signature."""
+        credentials = self._options.credentials
+        assert credentials is not None
+        told = [credentials.key, credentials.secret, *DIGEST.findall(url)]
+        return any(each.encode() in body for each in told)
 
     def _note_weight(self, request: RestRequest, headers: Mapping[str, str]) -> None:
         name = self._venue.limits.used_weight_header

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -62,6 +62,28 @@ class ConnectionPlan:
     topics: tuple[Topic, ...]
     encoding: Literal["text", "gzip"] = "text"
     address: RestRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A read-only API key, for polls that are signed. Known to the feed's edge alone; neither shows when it is printed."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationRule:
+    """How the venue counts where a position is liquidated (docs/liquidation-price.md).
+
+    text: for people. taker_fee: the closing fee that its requirement holds; 0: it holds none.
+    older_at_entry: its older pages value the margin at the entry price. from_account: it counts from the account's value at the mark.
+    """
+
+    text: str = "equity meets the requirement at the mark price; the general rule, no page of this venue says it"
+    taker_fee: float = 0.0
+    older_at_entry: bool = False
+    from_account: bool = False
 
 
 RestPurpose = Literal["instruments", "address", "snapshot", "deep", "poll"]
@@ -240,6 +262,11 @@ class Venue(ABC):
     aliased: ClassVar[bool] = (
         False  # frames carry what the acknowledgement called their subscription: see `Acked.alias`
     )
+    signed_tiers: ClassVar[bool] = False  # margin tiers are told to those with a key: see `signed_polls` and `sign`
+    liquidation: ClassVar[LiquidationRule] = LiquidationRule()
+    inverse_symbols: ClassVar[str | None] = (
+        None  # matches symbols of inverse contracts, where the venue lists both kinds
+    )
     unasked: ClassVar[tuple[str, ...]] = ()  # keys of cold topics that come on every connection by themselves
 
     # -- instruments
@@ -329,6 +356,18 @@ class Venue(ABC):
     def polls(self, instrument: Instrument) -> list[Poll]:
         """Figures of one market."""
         return []
+
+    def signed_polls(self, instrument: Instrument) -> list[Poll]:
+        """Figures of one market that take a key; asked only where the settings hold one. Their requests are recorded as they are here."""
+        return []
+
+    def needs_signature(self, request: RestRequest) -> bool:
+        """Whether `request` is one of `signed_polls`."""
+        return False
+
+    def sign(self, request: RestRequest, credentials: Credentials, at: int) -> tuple[str, Mapping[str, str]]:
+        """Address and headers with which the feed sends a signed request at `at` (ns). They go on the wire and nowhere else."""
+        raise NotImplementedError
 
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         """Figures that one request brings for all markets, and the venue's own state. Facts about other markets are dropped."""

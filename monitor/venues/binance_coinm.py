@@ -7,7 +7,7 @@ count notional, which for coin-margined contracts is in the base coin by the ven
 
 Not given by the venue: a checksum, a snapshot on the stream, a stream of open interest (polled), levels beyond 1,000 a side
 (learned from changes), connects a minute and names per subscribe frame (spot's bound and our own stand in), brackets without a key
-(read when they change; its page shows the lowest one of the bitcoin perpetual), an index price of delivery contracts where their
+(read when they change, with a read-only key each hour; its page shows the lowest one of the bitcoin perpetual), an index price of delivery contracts where their
 mark frame has none.
 """
 
@@ -43,6 +43,7 @@ class BinanceCoinm(BinanceFutures):
     coin_margined = True
     status_key = "contractStatus"
     tier_unit = "base"
+    brackets_url = "https://dapi.binance.com/dapi/v2/leverageBracket"  # version 1 tells them by pair
 
     def connections(self, instruments: Sequence[Instrument]) -> list[ConnectionPlan]:
         names = [symbol.lower() for symbol in symbols_in_order(instruments)]

@@ -3,16 +3,18 @@
 Since 2026-06-30 the all-market streams of both carry the merged universe (`st` 1: USD-margined, 2: coin-margined), and both hosts
 share one budget of 2,400 weight a minute and address; each sees the other's use in the header `X-MBX-USED-WEIGHT-1M`.
 Liquidations: `S` is the side of the ORDER; at most one print a symbol and second (the largest or the latest, the venue's pages
-differ), a sample. Brackets come only when they change: the endpoint that lists them wants a key.
+differ), a sample. Brackets come on a stream when they change; the endpoint that lists them wants a key, of which reading is enough.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -20,7 +22,8 @@ from engines.wire.grammar import SequenceRule
 from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import binance
-from monitor.venues.base import BookPolicy, Limits, Ping, Poll, RestRequest, Topic
+from monitor.venues.base import BookPolicy, Credentials, Limits, LiquidationRule, Ping, Poll, RestRequest, Topic
+from monitor.venues.binance_tiers import listed_brackets
 from monitor.venues.packing import read_listing
 from monitor.venues.reading import Reader, Record, dumps, given
 
@@ -29,6 +32,11 @@ SNAPSHOT_WEIGHT: Final = 20
 DEPTH_SILENCE: Final = 30.0  # pushed every 100 ms when anything changes; the quietest markets change within seconds
 MARK_SILENCE: Final = 10.0  # pushed every second, changed or not
 OPEN_INTEREST_SECONDS: Final = 30.0  # 60 markets cost 120 of 2,400 weight a minute
+BRACKETS: Final = "leverage_bracket"
+BRACKETS_SECONDS: Final = 3600.0  # the stream tells what changes in between
+BRACKETS_WEIGHT: Final = 1  # the venue's count comes back in a header
+SIGNATURE_GOOD_MS: Final = 10_000  # how late a signed request may arrive; the venue allows 60 s
+MILLISECOND_NS: Final = 1_000_000
 DEFAULT_FUNDING_HOURS: Final = 8  # fundingInfo lists only symbols whose settings were adjusted
 MARKET_STREAMS: Final = ("aggTrade", "markPrice@1s", "forceOrder")
 CLOSED_BY: Final[dict[str, facts.Position]] = {"SELL": "long", "BUY": "short"}
@@ -73,12 +81,17 @@ class BinanceFutures(binance.BinanceVenue):
     verification: ClassVar[str] = (
         "pu of each change equals u of the one before; seeded by a REST snapshot of 1,000 levels"
     )
+    signed_tiers: ClassVar[bool] = True
+    liquidation: ClassVar[LiquidationRule] = LiquidationRule(
+        "Binance: equity meets the requirement of the bracket at the mark price, without the closing fee"
+    )
     changes = binance.FUTURES_CHANGE
     depth = frozenset({"depth", "depth@0ms", "depth@100ms", "depth@250ms", "depth@500ms"})
     depth_silence = DEPTH_SILENCE
     snapshot_weight = SNAPSHOT_WEIGHT
     coin_margined: ClassVar[bool]
     status_key: ClassVar[str]
+    brackets_url: ClassVar[str]
     tier_unit: ClassVar[Literal["quote", "base"]]
 
     def _ours(self, symbol: str, *records: Record) -> bool:
@@ -203,8 +216,26 @@ class BinanceFutures(binance.BinanceVenue):
         url = f"{self.rest}/openInterest?symbol={quote(instrument.symbol)}"
         return [Poll(RestRequest("poll", url, 1, instrument.symbol, "open_interest"), OPEN_INTEREST_SECONDS)]
 
+    def signed_polls(self, instrument: Instrument) -> list[Poll]:
+        url = f"{self.brackets_url}?symbol={quote(instrument.symbol)}"
+        return [Poll(RestRequest("poll", url, BRACKETS_WEIGHT, instrument.symbol, BRACKETS), BRACKETS_SECONDS)]
+
+    def needs_signature(self, request: RestRequest) -> bool:
+        return request.key == BRACKETS
+
+    def sign(self, request: RestRequest, credentials: Credentials, at: int) -> tuple[str, Mapping[str, str]]:
+        path, _, asked = request.url.partition("?")
+        when = urlencode({"recvWindow": SIGNATURE_GOOD_MS, "timestamp": at // MILLISECOND_NS})
+        query = f"{asked}&{when}" if asked else when
+        signature = hmac.new(credentials.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+        return f"{path}?{query}&signature={signature}", {"X-MBX-APIKEY": credentials.key}
+
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
         reader = Reader(self.name, request.key, request.symbol or "")
+        if request.key == BRACKETS:
+            listed = reader.load_exact(body)
+            rows = [listed] if isinstance(listed, dict) else listed  # of one symbol the venue may leave out the array
+            return [listed_brackets(reader, row, self.tier_unit) for row in reader.records(rows, "the reply")]
         reply = reader.record(reader.load(body))
         reader.expect(reply, "symbol", reader.market)
         quantity = reader.decimal(reply, "openInterest")

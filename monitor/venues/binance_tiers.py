@@ -1,6 +1,6 @@
-"""Maintenance margin brackets of Binance futures that are known without a key.
+"""Maintenance margin brackets of Binance futures: as the venue lists them to those with a key, and those known without one.
 
-The venue changes brackets often and shows them only to those with a key; what its `contractInfo` stream says wins over these.
+The venue changes brackets often; what it says, on its `contractInfo` stream or to a key, wins over what is kept here.
 USD-M: the two largest markets, as third parties read them with a key in April 2026. COIN-M: the venue's own page shows one bracket,
 the lowest of the bitcoin perpetual (page read on 2026-09-17); what holds above 50 BTC is not known.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from monitor.facts import MarginTier, MarginTiers
+from monitor.venues.reading import Reader, Record
 
 USDM_READ_ON: Final = date(2026, 4, 1)  # known to the month
 COINM_READ_ON: Final = date(2026, 9, 17)
@@ -34,6 +35,40 @@ CAPS: Final[dict[str, tuple[int, ...]]] = {
         530 * MILLION, 800 * MILLION, 1_200 * MILLION,
     ),
 }  # fmt: skip
+
+
+# By unit: the names under which the venue lists floor and cap ("qtylFloor" is its own spelling).
+EDGES: Final = {"quote": ("notionalFloor", "notionalCap"), "base": ("qtylFloor", "qtyCap")}
+
+
+def listed_brackets(reader: Reader, row: Record, unit: Literal["quote", "base"]) -> MarginTiers:
+    """One market of a reply of `leverageBracket`. `notionalCoef`, a multiplier of the asking account alone, is left out.
+
+    Raises:
+        FrameError: brackets that do not join from 0, or not all of a bracket.
+    """
+    symbol = reader.text(row, "symbol")
+    reader = Reader(reader.venue, reader.channel, symbol)
+    floor_key, cap_key = EDGES[unit]
+    tiers = [
+        MarginTier(
+            floor=reader.decimal(bracket, floor_key),
+            cap=reader.positive(bracket, cap_key),
+            maintenance_ratio=reader.positive(bracket, "maintMarginRatio"),
+            max_leverage=reader.positive(bracket, "initialLeverage"),
+            deduction=reader.decimal(bracket, "cum"),
+        )
+        for bracket in reader.rows(row, "brackets")
+    ]
+    tiers.sort(key=lambda tier: tier.floor)
+    reached: Decimal | None = Decimal(0)
+    for tier in tiers:
+        if tier.floor != reached or tier.cap is None or tier.cap <= tier.floor:
+            raise reader.refused("brackets do not join from 0")
+        reached = tier.cap
+    if not tiers:
+        raise reader.refused("no brackets")
+    return MarginTiers(symbol, tuple(tiers), unit, whole=False, venue_time=0)
 
 
 def documented_usdm(symbol: str) -> MarginTiers | None:

@@ -6,7 +6,7 @@ too (`st` 2): ignored here. Liquidations: `S` is the side of the ORDER; at most 
 
 Not given by the venue: a checksum, a snapshot on the stream, a stream of open interest (polled), levels beyond 1,000 a side
 (learned from changes), connects a minute and names per subscribe frame (spot's bound and our own stand in), brackets without a key
-(read when they change; for the two largest markets third parties' copies of April 2026 stand in).
+(read when they change; with a read-only key each hour; for the two largest markets third parties' copies of April 2026 stand in).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class BinanceUsdm(BinanceFutures):
     coin_margined = False
     status_key = "status"
     tier_unit = "quote"
+    brackets_url = "https://fapi.binance.com/fapi/v1/leverageBracket"
 
     def connections(self, instruments: Sequence[Instrument]) -> list[ConnectionPlan]:
         names = [symbol.lower() for symbol in symbols_in_order(instruments)]

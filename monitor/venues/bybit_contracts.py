@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Literal
 from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import bybit
-from monitor.venues.base import BookPolicy, ConnectionPlan, Poll, RestRequest, Topic
+from monitor.venues.base import BookPolicy, ConnectionPlan, LiquidationRule, Poll, RestRequest, Topic
 from monitor.venues.packing import pack, read_rows, symbols_in_order
 from monitor.venues.reading import Reader, Record, given
 
@@ -34,6 +34,9 @@ class BybitContracts(bybit.BybitVenue):
     silence: ClassVar[float] = SILENCE
     book: ClassVar[BookPolicy] = bybit.WINDOWED
     liquidation_coverage: ClassVar[facts.Coverage] = "complete"
+    liquidation: ClassVar[LiquidationRule] = LiquidationRule(
+        "Bybit, as of 2026-05-27: equity meets the requirement at the mark price", older_at_entry=True
+    )
     verification: ClassVar[str] = (
         "u of each delta is one above the last; snapshot on the stream, also after a restart (u = 1)"
     )

@@ -140,6 +140,7 @@ class Deribit(Venue):
     verification: ClassVar[str] = "prev_change_id of each change is the last change_id; complete book on the stream"
     symbol_pattern: ClassVar[str] = f"^{FUTURE}$"
     symbol_example: ClassVar[str] = "BTC-PERPETUAL"
+    inverse_symbols: ClassVar[str | None] = r"[0-9A-Z]+-.*"
 
     # -- instruments
     def instrument_requests(self, symbols: Sequence[str]) -> list[RestRequest]:

@@ -37,7 +37,17 @@ from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
 from monitor.venues import hyperliquid_facts as read
 from monitor.venues import hyperliquid_topics as streams
-from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.base import (
+    BookPolicy,
+    ConnectionPlan,
+    Limits,
+    LiquidationRule,
+    Ping,
+    Poll,
+    RestRequest,
+    Topic,
+    Venue,
+)
 from monitor.venues.hyperliquid_topics import (
     FAST,
     FAST_LEVELS,
@@ -107,6 +117,10 @@ class Hyperliquid(Venue):
     )
     book: ClassVar[BookPolicy] = BookPolicy(SequenceRule("snapshots"), changes_at_any_price=False, window=FAST_LEVELS)
     liquidation_coverage: ClassVar[facts.Coverage] = "inferred"
+    liquidation: ClassVar[LiquidationRule] = LiquidationRule(
+        "Hyperliquid: from the mark, account value less the requirement there, without the closing fee",
+        from_account=True,
+    )
     verification: ClassVar[str] = "every frame is the whole book of 5 levels, every 0.54 s; older ones are dropped"
     symbol_pattern: ClassVar[str] = r"^k?[0-9A-Z]{1,24}$"
     symbol_example: ClassVar[str] = "BTC"

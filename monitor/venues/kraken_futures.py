@@ -131,6 +131,7 @@ class KrakenFutures(Venue):
     verification: ClassVar[str] = "seq of each change is one above the last; complete book on the stream"
     symbol_pattern: ClassVar[str] = r"^(PF|PI|FF|FI)_[0-9A-Z]{4,24}(_[0-9]{6})?$"
     symbol_example: ClassVar[str] = "PF_XBTUSD"
+    inverse_symbols: ClassVar[str | None] = r"[PF]I_.*"
 
     # -- instruments
     def instrument_requests(self, symbols: Sequence[str]) -> list[RestRequest]:

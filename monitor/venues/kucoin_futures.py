@@ -90,6 +90,7 @@ class KucoinFutures(Venue):
     verification: ClassVar[str] = "O of each change is one above C of the one before; whole book on the stream"
     symbol_pattern: ClassVar[str] = r"^[0-9A-Z]{1,30}(USDTM|USDCM|USDM|M[FGHJKMNQUVXZ][0-9]{2})$"
     symbol_example: ClassVar[str] = "XBTUSDTM"
+    inverse_symbols: ClassVar[str | None] = r".*(?<!USDT)(?<!USDC)M([FGHJKMNQUVXZ][0-9]{2})?"
 
     # -- instruments
     def instrument_requests(self, symbols: Sequence[str]) -> list[RestRequest]:

@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import okx
-from monitor.venues.base import Poll, RestRequest, Topic
+from monitor.venues.base import LiquidationRule, Poll, RestRequest, Topic
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import read_rows
 from monitor.venues.reading import Reader, Record, given, shown
@@ -38,8 +38,13 @@ class OkxSwap(okx.OkxVenue):
     kind: ClassVar[str] = "SWAP"
     contract_types: ClassVar[tuple[str, ...]] = ("linear", "inverse")
     liquidation_coverage: ClassVar[facts.Coverage] = "sampled"
+    liquidation: ClassVar[LiquidationRule] = LiquidationRule(
+        "OKX: margin ratio of 100%; the whole position takes its tier's ratio and the closing fee is inside",
+        taker_fee=0.0005,
+    )
     symbol_pattern: ClassVar[str] = r"^[0-9A-Z]{1,20}-[0-9A-Z]{2,10}-SWAP$"
     symbol_example: ClassVar[str] = "BTC-USDT-SWAP"
+    inverse_symbols: ClassVar[str | None] = r".*-USD-SWAP"
 
     # -- instruments
     def _instrument(self, row: Record) -> Instrument:

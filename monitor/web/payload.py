@@ -11,6 +11,7 @@ import orjson
 from monitor.alerts import payloads
 from monitor.clock import SECOND
 from monitor.facts import MarginTiers
+from monitor.tiers import tiers_source
 from monitor.views import AlertView, AssetDepth, AssetView, DepthFigure, MarketView, ServiceView, Side, VenueView
 
 Json = dict[str, Any]
@@ -92,6 +93,8 @@ def market_json(market: MarketView) -> Json:
         "withdrawal_share": market.withdrawal_share,
         "mark_price": market.mark_price,
         "index_price": market.index_price,
+        "contract_size": market.contract_size,
+        "unit_multiplier": market.unit_multiplier,
         "margin_tiers": None if market.margin_tiers is None else _tiers(market.margin_tiers),
         "closings": [
             {"kind": c.kind, "position": c.position, "count": c.prints, "usd": c.usd} for c in market.closings
@@ -108,7 +111,7 @@ def _sides(ratios: Mapping[Side, float | None]) -> Json:
 def _tiers(tiers: MarginTiers) -> Json:
     """Maintenance margin by position size. Ratios are fractions; `floor` and `cap` are in `unit`."""
     return {
-        "source": "venue" if tiers.documented is None else f"documented {tiers.documented.isoformat()}",
+        "source": tiers_source(tiers),
         "unit": tiers.unit,
         "whole": tiers.whole,
         "tiers": [

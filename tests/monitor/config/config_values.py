@@ -32,35 +32,47 @@ VALUES: dict[str, tuple[str, str, object]] = {
     "engine.floor_settle": ('"0s"', "0s", 0.0),
     "engine.baseline_warmup": ('"1.5h"', "1.5h", 5_400.0),
     "engine.max_series": ("500", "500", 500),
+    "engine.tiers_file": ('"tiers.toml"', "tiers.toml", Path("tiers.toml")),
     "fx.usdt": ("0.998", "0.998", 0.998),
     "fx.usdc": ("1", "1", 1.0),
     "fx.eur": ("1.08", "1.08", 1.08),
-    "venues.okx_swap.symbols": ('["BTC-USDT-SWAP", "ETH-USDT-SWAP"]', "BTC-USDT-SWAP,ETH-USDT-SWAP", ("BTC-USDT-SWAP", "ETH-USDT-SWAP")),
-    "venues.okx_swap.rest_budget_ratio": ("0.5", "0.5", 0.5),
-    "venues.okx_swap.lag_bound": ('"500ms"', "500ms", 0.5),
-    "venues.okx_swap.ws_origin": ('"ws://127.0.0.1:1"', "ws://127.0.0.1:1", "ws://127.0.0.1:1"),
-    "venues.okx_swap.rest_origin": ('"https://proxy.example/"', "https://proxy.example/", "https://proxy.example"),
+    "venues.binance_usdm.symbols": ('["BTCUSDT", "ETHUSDT"]', "BTCUSDT,ETHUSDT", ("BTCUSDT", "ETHUSDT")),
+    "venues.binance_usdm.rest_budget_ratio": ("0.5", "0.5", 0.5),
+    "venues.binance_usdm.lag_bound": ('"500ms"', "500ms", 0.5),
+    "venues.binance_usdm.ws_origin": ('"ws://127.0.0.1:1"', "ws://127.0.0.1:1", "ws://127.0.0.1:1"),
+    "venues.binance_usdm.rest_origin": ('"https://proxy.example/"', "https://proxy.example/", "https://proxy.example"),
+    "venues.binance_usdm.api_key_file": ('"/run/secrets/key"', "/run/secrets/key", Path("/run/secrets/key")),
+    "venues.binance_usdm.api_secret_file": ('"/run/secrets/secret"', "/run/secrets/secret", Path("/run/secrets/secret")),
 }  # fmt: skip
 
 # What else must stand there for the key to be allowed.
-COMPANIONS = {
-    "mqtt.username": {"mqtt.url"},
-    "mqtt.password_file": {"mqtt.url", "mqtt.username"},
-    "mqtt.ca_file": {"mqtt.url"},
-    "mqtt.client_cert": {"mqtt.url", "mqtt.client_key"},
-    "mqtt.client_key": {"mqtt.url", "mqtt.client_cert"},
-} | {
-    f"venues.okx_swap.{key}": {"venues.okx_swap.symbols"}
-    for key in ("rest_budget_ratio", "lag_bound", "ws_origin", "rest_origin")
-}
+COMPANIONS = (
+    {
+        "mqtt.username": {"mqtt.url"},
+        "mqtt.password_file": {"mqtt.url", "mqtt.username"},
+        "mqtt.ca_file": {"mqtt.url"},
+        "mqtt.client_cert": {"mqtt.url", "mqtt.client_key"},
+        "mqtt.client_key": {"mqtt.url", "mqtt.client_cert"},
+    }
+    | {
+        f"venues.binance_usdm.{key}": {"venues.binance_usdm.symbols"}
+        for key in ("rest_budget_ratio", "lag_bound", "ws_origin", "rest_origin")
+    }
+    | {
+        f"venues.binance_usdm.{key}": {
+            f"venues.binance_usdm.{k}" for k in ("symbols", "api_key_file", "api_secret_file")
+        }
+        for key in ("api_key_file", "api_secret_file")
+    }
+)
 
 
 def keys(model: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every key there is; of the venues, those of okx_swap."""
+    """Every key there is; of the venues, those of binance_usdm."""
     for name, field in model.model_fields.items():
         inner: Any = field.annotation
         if get_origin(inner) is dict:
-            yield from keys(get_args(inner)[1], (*path, name, "okx_swap"))
+            yield from keys(get_args(inner)[1], (*path, name, "binance_usdm"))
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from keys(inner, (*path, name))
         else:

@@ -12,6 +12,7 @@ from monitor.events import Fetch
 from monitor.simulator.protocols.base import FAIR, Session
 from monitor.simulator.protocols.bybit_linear_frames import BybitFrames
 from monitor.simulator.protocols.bybit_spot import BybitSpotFront
+from monitor.tiers import from_venue
 
 
 def asked_of(rig: Rig, key: str) -> list[list[str]]:
@@ -82,7 +83,7 @@ def test_u_of_one_makes_the_full_book_unreadable_until_a_new_snapshot_of_this_ma
 def test_tiers_in_coins_and_percent_come_as_fractions() -> None:
     with Rig("bybit_inverse", assets=("BTC",)) as rig:
         rig.start()
-        rig.until(lambda: rig.view("BTCUSD").margin_tiers is not None)
+        rig.until(lambda: from_venue(rig.view("BTCUSD").margin_tiers))
         tiers = rig.view("BTCUSD").margin_tiers
         assert tiers is not None
         assert (tiers.unit, tiers.whole, tiers.documented) == ("base", True, None)

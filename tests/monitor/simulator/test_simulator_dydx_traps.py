@@ -15,6 +15,7 @@ from monitor.simulator.protocols import dydx_frames
 from monitor.simulator.protocols.base import SECOND, Answer, Session
 from monitor.simulator.protocols.dydx import POLICY, DydxFront
 from monitor.simulator.protocols.dydx_frames import DydxFrames
+from monitor.tiers import from_venue
 from monitor.venues.base import ConnectionPlan
 from monitor.venues.dydx import SOCKET, Dydx
 from monitor.venues.packing import pack
@@ -273,7 +274,7 @@ def test_a_paused_market_is_not_read_until_it_trades_again(monkeypatch: pytest.M
 def test_margin_and_figures_reach_the_market() -> None:
     with Rig("dydx", assets=("BTC",)) as rig:
         rig.start()
-        rig.until(lambda: rig.view("BTC-USD").margin_tiers is not None, 10)
+        rig.until(lambda: from_venue(rig.view("BTC-USD").margin_tiers), 10)
         view = rig.view("BTC-USD")
         assert view.margin_tiers is not None
         assert [str(tier.maintenance_ratio) for tier in view.margin_tiers.tiers] == ["0.012"]

@@ -13,6 +13,7 @@ from monitor.simulator.protocols.base import SECOND, Answer, Session
 from monitor.simulator.protocols.hyperliquid import HyperliquidFront
 from monitor.simulator.protocols.hyperliquid_frames import STRATEGY, HyperliquidFrames
 from monitor.simulator.source import RestReply
+from monitor.tiers import from_venue
 from monitor.venues.hyperliquid import VAULTS
 
 PAST = 60.0
@@ -212,7 +213,7 @@ def test_a_special_status_is_named_while_it_lasts(monkeypatch: pytest.MonkeyPatc
 def test_margin_tables_reach_the_market() -> None:
     with Rig("hyperliquid", assets=("BTC", "ETH")) as rig:
         rig.start()
-        rig.until(lambda: all(rig.view(symbol).margin_tiers is not None for symbol in rig.symbols), 10)
+        rig.until(lambda: all(from_venue(rig.view(symbol).margin_tiers) for symbol in rig.symbols), 10)
         tiers, simple = rig.view("BTC").margin_tiers, rig.view("ETH").margin_tiers
         assert tiers is not None
         assert simple is not None

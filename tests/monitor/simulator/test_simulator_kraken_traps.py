@@ -12,6 +12,7 @@ from monitor.simulator.protocols.kraken_futures_frames import KrakenFuturesFrame
 from monitor.simulator.protocols.kraken_spot import KrakenSpotFront
 from monitor.simulator.protocols.kraken_spot_frames import KrakenSpotFrames
 from monitor.simulator.source import RestReply
+from monitor.tiers import from_venue
 
 
 def faults(rig: Rig) -> str:
@@ -158,7 +159,7 @@ def test_an_unknown_product_of_futures_is_parked_by_name() -> None:
 def test_margin_levels_of_the_listing_reach_the_market() -> None:
     with Rig("kraken_futures", assets=("BTC",)) as rig:
         rig.start()
-        rig.until(lambda: all(rig.view(symbol).margin_tiers is not None for symbol in rig.symbols), 10)
+        rig.until(lambda: all(from_venue(rig.view(symbol).margin_tiers) for symbol in rig.symbols), 10)
         tiers = rig.view("PI_XBTUSD").margin_tiers
         assert tiers is not None
         assert (tiers.unit, tiers.documented, tiers.tiers[0].cap) == ("contracts", None, 500_000)

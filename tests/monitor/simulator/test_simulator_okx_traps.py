@@ -9,6 +9,7 @@ import pytest
 from sim_rig import Rig
 
 from monitor.simulator.protocols.okx_swap_frames import OkxFrames
+from monitor.tiers import from_venue
 
 
 def test_one_refused_argument_leaves_the_others_of_its_frame_alone() -> None:
@@ -90,7 +91,7 @@ def test_a_halted_market_is_not_verified_whatever_else_is_listed(venue: str, sym
 def test_tiers_of_swaps_are_in_contracts() -> None:
     with Rig("okx_swap", assets=("BTC",)) as rig:
         rig.start()
-        rig.until(lambda: rig.view("BTC-USDT-SWAP").margin_tiers is not None)
+        rig.until(lambda: from_venue(rig.view("BTC-USDT-SWAP").margin_tiers))
         tiers = rig.view("BTC-USDT-SWAP").margin_tiers
         assert tiers is not None
         assert (tiers.unit, tiers.whole, tiers.documented) == ("contracts", True, None)

@@ -14,7 +14,7 @@ from venue_forms import lines, tardis_messages
 
 from engines.book.outcome import Outcome
 from engines.wire import layout
-from monitor.errors import FrameError
+from monitor.errors import FrameError, VenueError
 from monitor.facts import (
     Channel,
     Funding,
@@ -392,3 +392,51 @@ def test_frames_of_2026_for_the_other_universe_give_nothing(shared_data: Path) -
     assert len(merged) == 2
     for frame in merged:
         assert VENUE.parse(known("!forceOrder@arr"), str(frame["raw"]).encode()) == []
+
+
+# -- brackets with a key
+LISTED = (
+    b'[{"symbol":"BTCUSD_PERP","notionalCoef":1.5,"brackets":['
+    b'{"bracket":2,"initialLeverage":100,"qtyCap":100,"qtylFloor":50,"maintMarginRatio":0.005,"cum":0.05},'
+    b'{"bracket":1,"initialLeverage":125,"qtyCap":50,"qtylFloor":0,"maintMarginRatio":0.004,"cum":0.0}]}]'
+)
+
+
+def test_brackets_that_take_a_key_are_listed_in_coins() -> None:
+    (btc,) = listing(row("BTCUSD_PERP", "BTC", 100))
+    (poll,) = VENUE.signed_polls(btc)
+    assert poll.request.url == "https://dapi.binance.com/dapi/v2/leverageBracket?symbol=BTCUSD_PERP"
+    assert VENUE.needs_signature(poll.request)
+    assert not any(VENUE.needs_signature(other.request) for other in VENUE.polls(btc))
+    VENUE.check_reply(poll.request, 200, {}, LISTED)
+    tiers = MarginTiers(
+        "BTCUSD_PERP",
+        (
+            MarginTier(Decimal(0), Decimal(50), Decimal("0.004"), Decimal(125), Decimal("0.0")),
+            MarginTier(Decimal(50), Decimal(100), Decimal("0.005"), Decimal(100), Decimal("0.05")),
+        ),
+        "base",
+        whole=False,
+        venue_time=0,
+    )
+    assert VENUE.parse_poll(poll.request, LISTED) == [tiers]
+    assert VENUE.parse_poll(poll.request, LISTED[1:-1]) == [tiers]  # one symbol without the array
+    usdm = LISTED.replace(b"qtylFloor", b"notionalFloor").replace(b"qtyCap", b"notionalCap").replace(b"USD_PERP", b"USDT")
+    (found,) = USDM.parse_poll(poll.request, usdm)
+    assert isinstance(found, MarginTiers)
+    assert (found.symbol, found.unit) == ("BTCUSDT", "quote")
+    for damage in (
+        (b'"qtylFloor":50', b'"qtylFloor":60'),
+        (b'"qtyCap":50', b'"qtyCap":0'),
+        (b'"maintMarginRatio":0.004', b'"maintMarginRatio":0'),
+        (b'"cum":0.05', b'"cum":null'),
+        (b'"symbol":"BTCUSD_PERP"', b'"symbol":""'),
+    ):
+        with pytest.raises(FrameError, match="leverage_bracket"):
+            VENUE.parse_poll(poll.request, LISTED.replace(*damage))
+    for empty in (b"5", b'["x"]', b'[{"symbol":"BTCUSD_PERP","brackets":[]}]'):
+        with pytest.raises(FrameError):
+            VENUE.parse_poll(poll.request, empty)
+    refused = b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+    with pytest.raises(VenueError, match="HTTP 401, -2015 Invalid API-key"):
+        VENUE.check_reply(poll.request, 401, {}, refused)
