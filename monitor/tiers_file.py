@@ -85,9 +85,9 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean ...?", or what there is."""
-    names = sorted(known)
+    names = {each.lower(): each for each in sorted(known)}
     close = get_close_matches(name.lower()[:60], names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(names)}"
+    return f"; did you mean {names[close[0]]}?" if close else f"; known here: {', '.join(names.values())}"
 
 
 class _Listed:
@@ -153,8 +153,9 @@ class _Form:
 
     def _market(self, path: tuple[str, ...], venue: Venue, data: Any) -> MarginTiers:
         market = self._table(path, data, MARKET)
-        kinds = [kind for kind in venue.contract_types if kind != "spot"]
-        unit = market.get("unit", {("linear",): "quote", ("inverse",): "base"}.get(tuple(kinds)))
+        kinds = set(venue.contract_types) - {"spot"}
+        usual = None if len(kinds) > 1 else "quote" if kinds == {"linear"} else "base"
+        unit: Any = market.get("unit", usual)
         if unit not in get_args(Unit):
             said = "is missing" if unit is None else f"not {unit!r}"
             self._refuse((*path, "unit"), f"one of {', '.join(get_args(Unit))} is needed, {said}")
@@ -166,7 +167,7 @@ class _Form:
             self._refuse((*path, "tiers"), "a list of tiers is needed, lowest first")
         tiers: list[MarginTier] = []
         for number, row in enumerate(rows):
-            place = (*path[:-1], path[-1], f"tiers[{number}]")
+            place = (*path, f"tiers[{number}]")
             tiers.append(self._tier(place, row, tiers[-1] if tiers else None, last=number == len(rows) - 1))
             self._check_deduction(place, tiers, whole)
         return MarginTiers(path[-1], tuple(tiers), unit, whole, 0)

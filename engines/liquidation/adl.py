@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from engines.kernel import F64, F64_1, I64, I64_1, READ_F64_1, kernel
 
+TAKEN = types.UniTuple(F64, 2)  # type: ignore[no-untyped-call]
+
 
 @kernel(F64(F64, F64, F64))
 def binance_score(pnl: float, wallet: float, maintenance: float) -> float:
@@ -53,7 +55,7 @@ def queue(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argsort(keys, kind="mergesort").astype(np.int64)
 
 
-@kernel(types.Tuple((F64, F64))(F64, READ_F64_1, F64_1))
+@kernel(TAKEN(F64, READ_F64_1, F64_1))
 def greedy_haircuts(deficit: float, profits: NDArray[np.float64], haircuts: NDArray[np.float64]) -> tuple[float, float]:
     """Whole positions from the head of the queue until their profits cover the deficit.
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engines.kernel import BOOL, F64, I64, READ_F64_1, kernel
 
+PRICED = types.Tuple((F64, I64))  # type: ignore[no-untyped-call]
 ROUNDING = 1e-12  # of two figures: a smaller difference of them is none
 EDGE = 1e-9  # relative: a root that rounding moved over the edge of its bracket is still its root (models.md 0)
 
@@ -125,7 +126,7 @@ def cushion(
     return balance + side * quantity * (price - entry) - (quantity * price * share - deduction)
 
 
-@kernel(types.Tuple((F64, I64))(BOOL, I64, F64, F64, F64, READ_F64_1, READ_F64_1, READ_F64_1, F64, F64))
+@kernel(PRICED(BOOL, I64, F64, F64, F64, READ_F64_1, READ_F64_1, READ_F64_1, F64, F64))
 def bracketed(
     inverted: bool,
     side: int,

@@ -48,7 +48,9 @@ def _check_key(name: str, venue: VenueSettings, found: Found) -> None:
         )
     for key in given:
         if _KEY.fullmatch(str(getattr(venue, key))):
-            refuse(source, f"venues.{name}.{key}: this looks like the key itself; write it into a file and name that here")
+            refuse(
+                source, f"venues.{name}.{key}: this looks like the key itself; write it into a file and name that here"
+            )
     if len(given) == 1:
         refuse(source, f"venues.{name}.api_key_file and venues.{name}.api_secret_file are needed together")
     origin = urlsplit(venue.rest_origin or "")

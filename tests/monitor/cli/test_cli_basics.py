@@ -21,6 +21,7 @@ COMMANDS = {
     "run": ["--config"],
     "demo": ["--scenario", "--speed", "--seconds", "--seed"],
     "replay": ["--config", "--speed", "--alerts", "--digest", "--json"],
+    "liquidation-price": ("--venue", "--symbol", "--side", "--leverage", "--wallet", "--tiers", "--url", "--json"),
     "record": ["--config", "--out"],
     "import": ["--out", "--venue", "--symbols", "--json"],
     "simulate": [

@@ -231,7 +231,9 @@ def test_key_and_secret_come_out_of_their_files(tmp_path: Path) -> None:
 def test_a_file_without_a_key_is_refused_and_not_repeated(content: bytes, tmp_path: Path) -> None:
     key, secret = written(tmp_path, KEY, "key"), written(tmp_path, content, "secret")
     settings = load_settings([written(tmp_path, keyed(api_key_file=str(key), api_secret_file=str(secret)))], {})
-    with pytest.raises(SettingsError, match=r"^venues\.binance_usdm\.api_secret_file: the first line of the file is no key$"):
+    with pytest.raises(
+        SettingsError, match=r"^venues\.binance_usdm\.api_secret_file: the first line of the file is no key$"
+    ):
         venue_options(settings)
     secret.unlink()
     with pytest.raises(SettingsError, match="api_secret_file: the file cannot be read: No such file"):

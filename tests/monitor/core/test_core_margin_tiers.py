@@ -187,7 +187,9 @@ def test_inverse_markets_count_coins_or_dollars() -> None:
 
 @settings(max_examples=40)
 @given(st.floats(0.1, 3000), st.floats(0.01, 1e5), st.booleans(), st.booleans())
-def test_by_size_and_valued_at_a_price_ask_the_same_margin(size: float, price: float, inverse: bool, whole: bool) -> None:
+def test_by_size_and_valued_at_a_price_ask_the_same_margin(
+    size: float, price: float, inverse: bool, whole: bool
+) -> None:
     """The requirement of a position at a price does not depend on the way it is looked up."""
     instrument = market(contract_type="inverse" if inverse else "linear", contract_size=Decimal(1))
     table = brackets_of(made("contracts", whole=whole), instrument)

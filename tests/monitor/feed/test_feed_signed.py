@@ -158,7 +158,9 @@ async def test_without_a_key_nothing_is_sent(server: KeyedServer) -> None:
 
 
 async def test_a_redirect_takes_the_key_nowhere(server: KeyedServer) -> None:
-    server.reply = lambda request: web.Response(status=302, headers={"Location": f"{server.rest_origin}/leverageBracket"})
+    server.reply = lambda request: web.Response(
+        status=302, headers={"Location": f"{server.rest_origin}/leverageBracket"}
+    )
     reply, hub, logs = await ask(server)
     assert "302" in reply.error
     assert len(server.seen) == 1
@@ -167,7 +169,9 @@ async def test_a_redirect_takes_the_key_nowhere(server: KeyedServer) -> None:
 
 def test_the_signature_is_that_of_the_venues_own_example() -> None:
     """The digest published with the venue's sample key, of the same text made with the standard tool."""
-    text = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+    text = (
+        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+    )
     published = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
     assert hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest() == published
     # Ours over our own text, by the same rule.

@@ -421,7 +421,9 @@ def test_brackets_that_take_a_key_are_listed_in_coins() -> None:
     )
     assert VENUE.parse_poll(poll.request, LISTED) == [tiers]
     assert VENUE.parse_poll(poll.request, LISTED[1:-1]) == [tiers]  # one symbol without the array
-    usdm = LISTED.replace(b"qtylFloor", b"notionalFloor").replace(b"qtyCap", b"notionalCap").replace(b"USD_PERP", b"USDT")
+    usdm = (
+        LISTED.replace(b"qtylFloor", b"notionalFloor").replace(b"qtyCap", b"notionalCap").replace(b"USD_PERP", b"USDT")
+    )
     (found,) = USDM.parse_poll(poll.request, usdm)
     assert isinstance(found, MarginTiers)
     assert (found.symbol, found.unit) == ("BTCUSDT", "quote")

@@ -160,7 +160,7 @@ def test_replies(venue: Venue, data: st.DataObject) -> None:
             venue.parse_instruments(following, data.draw(mangled(good)))
 
     answers(pages)
-    for poll in (*venue.polls(market), *venue.venue_polls([market])):
+    for poll in (*venue.polls(market), *venue.signed_polls(market), *venue.venue_polls([market])):
         answers(lambda poll=poll: venue.parse_poll(poll.request, body))  # type: ignore[misc]
     status = data.draw(st.sampled_from([200, 201, 301, 400, 403, 404, 418, 429, 451, 500, 503]))
     headers = {"retry-after": data.draw(st.text(max_size=5) | st.sampled_from(["1", "0", "9" * 13]))}
