@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import typer
 
-from monitor.cli import check, demo, docs, importing, record, replay, run, simulate, venues, watch
+from monitor.cli import check, demo, docs, importing, record, replay, run, simulate, venues, watch, what_if
 from monitor.errors import SettingsError, UndertowError
 
 DONE: Final = 0
@@ -24,6 +24,7 @@ COMMANDS: Final[Sequence[tuple[str, Callable[..., Any], Sequence[tuple[str, str]
     ("watch", watch.watch, watch.EXAMPLES),
     ("check", check.check, check.EXAMPLES),
     ("venues", venues.venues, venues.EXAMPLES),
+    ("what-if", what_if.what_if, what_if.EXAMPLES),
     ("record", record.record, record.EXAMPLES),
     ("replay", replay.replay, replay.EXAMPLES),
     ("import", importing.import_, importing.EXAMPLES),
