@@ -159,6 +159,12 @@ def coins_worth(
     return math.inf
 
 
+def price_at(price: float, sign: int, drop: float) -> float | None:
+    """The price a drop (UP: a rise) leads to; None where there is no such drop, or none above zero."""
+    at = price * (1.0 + sign * drop)
+    return at if 0.0 < at < math.inf else None
+
+
 def cumulative(x: NDArray[np.float64], at: NDArray[np.float64], coins: NDArray[np.float64]) -> NDArray[np.float64]:
     """A curve on the grid from pieces: `coins` float64[k] standing at drops `at` float64[k], in any order.
 

@@ -190,6 +190,14 @@ def test_unknown_in_unknown_out() -> None:
     assert curves.is_curve(B)
 
 
+def test_prices_of_drops() -> None:
+    assert curves.price_at(100.0, curves.DOWN, 0.25) == 75.0
+    assert curves.price_at(100.0, curves.UP, 0.25) == 125.0
+    for none in (1.0, math.inf, math.nan):
+        assert curves.price_at(100.0, curves.DOWN, none) is None
+    assert curves.price_at(100.0, curves.UP, math.inf) is None
+
+
 def test_curves_from_pieces_and_from_grids_of_their_own() -> None:
     built = curves.cumulative(X, np.array([0.02, 0.0, 0.005, 0.0051, 0.2]), np.array([5.0, 1.0, 2.0, 4.0, 100.0]))
     assert built.tolist() == [0, 3, 7, 12, 12, 12, 12, 12]
