@@ -45,3 +45,7 @@ class StateError(UndertowError):
 
 class BrokerError(UndertowError):
     """The broker refused us (password, ACL, TLS, session taken over)."""
+
+
+class ServiceError(UndertowError):
+    """A running Undertow does not answer, or answers what it should not."""

@@ -1,1 +1,1 @@
-"""Where positions are liquidated and what becomes of them: brackets, liquidation and bankruptcy prices, slices, the fund, ADL."""
+"""Liquidations: what a position is liquidated at, where leveraged positions sit, and what a cascade would do to the books (models.md 2-4)."""

@@ -9,7 +9,20 @@ from typing import Any, Final
 
 import typer
 
-from monitor.cli import check, demo, docs, importing, liquidation_price, record, replay, run, simulate, venues, watch
+from monitor.cli import (
+    check,
+    demo,
+    docs,
+    importing,
+    liquidation_price,
+    record,
+    replay,
+    run,
+    simulate,
+    venues,
+    watch,
+    what_if,
+)
 from monitor.errors import SettingsError, UndertowError
 
 DONE: Final = 0
@@ -25,6 +38,7 @@ COMMANDS: Final[Sequence[tuple[str, Callable[..., Any], Sequence[tuple[str, str]
     ("check", check.check, check.EXAMPLES),
     ("venues", venues.venues, venues.EXAMPLES),
     ("liquidation-price", liquidation_price.liquidation_price, liquidation_price.EXAMPLES),
+    ("what-if", what_if.what_if, what_if.EXAMPLES),
     ("record", record.record, record.EXAMPLES),
     ("replay", replay.replay, replay.EXAMPLES),
     ("import", importing.import_, importing.EXAMPLES),

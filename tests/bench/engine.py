@@ -18,6 +18,7 @@ from engines.wire.grammar import SequenceRule
 from engines.wire.layout import ASK_COUNT, BID_COUNT, HEADER_SIZE, LAST_ID
 from engines.wire.scale import Grid, Scale
 from monitor.venues.registry import VENUES
+from tests.bench.cascade import two_sides
 from tests.bench.figures import Figure
 from tests.bench.frames import BANDS, LOT, STREAM, SYMBOL, TICK, Capture, Group
 from tests.bench.ours import UndertowBook
@@ -25,9 +26,11 @@ from tests.bench.ours import UndertowBook
 ROUNDS: Final = 9
 FRAME_ROUNDS: Final = 5  # each runs the whole capture through a book twice
 CALLS: Final = 2_000
+CASCADE_CALLS: Final = 50
 BEYOND_SCAN_NS: Final = 20.0  # goals of the issue
 BANDS_US: Final = 3.0
 FINE_TICK_MB: Final = 4.0
+CASCADE_US: Final = 1_000.0
 SEED: Final = 20261122  # of the books that are made up
 
 
@@ -58,6 +61,7 @@ def engine_figures(capture: Capture, groups: Sequence[Group]) -> list[Figure]:
     for title, book in books.items():
         found += _band_figures(title, book)
     fine = books["5,000 levels a side, tick 0.01 at 60,000"]
+    found.append(_cascade_figure())
     found.append(Figure("memory_fine_tick", "fine-tick book, memory", fine.nbytes / 1e6, "MB", goal=FINE_TICK_MB))
     return found
 
@@ -138,6 +142,18 @@ def _band_figures(title: str, book: LiveBook) -> list[Figure]:
         Figure(f"seven_bands_{name}", f"{title}: seven bands in coins and USD", whole, "us", BANDS_US, spread, levels),
         Figure(f"seven_bands_{name}_sums", f"{title}: of which the sums", inside, "us", levels=levels),
     ]
+
+
+def _cascade_figure() -> Figure:
+    """A whole asset: both sides, arbitrage included."""
+    solve, title = two_sides(SEED)
+
+    def run() -> None:
+        for _ in range(CASCADE_CALLS):
+            solve()
+
+    took, spread = per_call(run, CASCADE_CALLS)
+    return Figure("cascade_two_sided", title, took, "us", CASCADE_US, spread)
 
 
 def made_up(tick: str, mid: int, spread: int, levels: int = 5_000) -> LiveBook:

@@ -37,6 +37,7 @@ COMMANDS = {
     "check": ["--config", "--json"],
     "venues": ["--json"],
     "watch": ["--url", "--config", "--json"],
+    "what-if": ["--asset", "--curves", "--sell", "--buy", "--usd", "--url", "--json"],
     "docs": ["--out"],
 }
 
