@@ -37,6 +37,16 @@ def fit_survival(crossed: Floats, observed: Floats, start: Floats, steps: int) -
     return eta
 
 
+def with_diffuse(crossed: Floats, uniform: float) -> Floats:
+    """X with `null_crossed` in the place of bucket 1, which is never crossed: eta[0] is then learned as the diffuse rate.
+
+    So the map contains the null map, and says more than it only as far as entries and leverage explain more.
+    """
+    found = crossed.copy()
+    found[0] = uniform
+    return found
+
+
 class OnlineSurvival:
     """The same, one interval at a time: a <- f a + X eta y/yhat, b <- f b + X, eta = a/b, prior a = eta0 b0."""
 

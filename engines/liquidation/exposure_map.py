@@ -10,24 +10,15 @@ from numpy.typing import NDArray
 
 from engines.liquidation import exposure as state
 from engines.liquidation.exposure_curve import cumulate, read_curve
+from engines.liquidation.exposure_intake import MAX_AMOUNT, MAX_PRICE, MIN_PRICE, is_price, read_interval
 from engines.liquidation.exposure_step import advance, fill, settle, side_total
 from engines.liquidation.exposure_store import dump_state, load_state
 from engines.liquidation.exposure_types import Flows, Interval, MapParameters, Position, Reason
-from engines.liquidation.priors import feasible_mix, levered_factors, tilt_exponent
+from engines.liquidation.priors import feasible_mix
 
 PROFILE_BINS: Final = 40
 PROFILE_STEP: Final = 0.005
 _PROFILE_MOVES: Final[NDArray[np.float64]] = np.linspace(0.0, PROFILE_BINS * PROFILE_STEP, PROFILE_BINS + 1)
-
-
-# What a price and an amount may be: beyond it nothing is a market, and logarithms and sums would leave float64.
-MIN_PRICE: Final = 1e-15
-MAX_PRICE: Final = 1e15
-MAX_AMOUNT: Final = 1e30
-
-
-def _is_price(value: float) -> bool:
-    return MIN_PRICE <= value <= MAX_PRICE
 
 
 class ExposureMap:
@@ -44,6 +35,7 @@ class ExposureMap:
         self._taker = np.array(feasible_mix(parameters.taker_mix, buckets, rate))
         self._maker = np.array(feasible_mix(parameters.maker_mix, buckets, rate))
         self._survival = np.array(parameters.survival)
+        self._diffuse_rate = parameters.diffuse_rate
         inverse_leverage = 1.0 / self._leverage[1:]
         # In 1/price an inverse short falls and an inverse long rises, with the same formulas (models.md 2.4, cum = 0).
         self._multipliers = np.stack([(1.0 - inverse_leverage) / (1.0 - rate), (1.0 + inverse_leverage) / (1.0 + rate)])
@@ -113,6 +105,19 @@ class ExposureMap:
         self._survival = np.where(np.isfinite(values), np.clip(values, 0.0, 1.0), self._survival)
         self._curves_valid = False
 
+    @property
+    def diffuse_rate(self) -> float:
+        """What buckets and entries do not tell: liquidated share of the open interest a unit of distance, learned beside eta.
+
+        Part of `liquidations` and `profile` when they are expected, not raw. Settable; what is no rate leaves it as it was.
+        """
+        return self._diffuse_rate
+
+    @diffuse_rate.setter
+    def diffuse_rate(self, rate: float) -> None:
+        if 0.0 <= rate < math.inf:
+            self._diffuse_rate = float(rate)
+
     def by_bucket(self, side: Position) -> NDArray[np.float64]:
         """What the side holds by leverage bucket, float64[n], in the unit of the open interest."""
         which, levered = self._sides[side], len(self._leverage) - 1
@@ -129,7 +134,7 @@ class ExposureMap:
         entries, shares = np.asarray(prices, np.float64), np.asarray(weights, np.float64)
         if not 0.0 < open_interest <= MAX_AMOUNT:
             return Reason.NO_OPEN_INTEREST
-        if not _is_price(price):
+        if not is_price(price):
             return Reason.BAD_PRICE
         if entries.ndim != 1 or entries.shape != shares.shape:
             return Reason.NO_PROFILE
@@ -150,7 +155,7 @@ class ExposureMap:
 
     def step(self, interval: Interval) -> Flows:
         """Takes one interval in. With any other reason than OK nothing has changed."""
-        reason = self._read_interval(interval)
+        reason = read_interval(interval, self.parameters, self._interval) if self._seeded else Reason.NOT_SEEDED
         if reason is not Reason.OK:
             return self._refused(reason)
         flows, crossed = self._flows, self._crossed
@@ -177,45 +182,6 @@ class ExposureMap:
             crossed[short].copy(),
         )
 
-    def _read_interval(self, given: Interval) -> Reason:
-        if not self._seeded:
-            return Reason.NOT_SEEDED
-        if not 0.0 <= given.dt_seconds < math.inf:
-            return Reason.BAD_TIME
-        if not MIN_PRICE <= given.low <= given.high <= MAX_PRICE:
-            return Reason.BAD_PRICE
-        if not abs(given.open_interest_change) <= MAX_AMOUNT:
-            return Reason.NO_OPEN_INTEREST
-        if not (0.0 <= given.taker_buy <= MAX_AMOUNT and 0.0 <= given.taker_sell <= MAX_AMOUNT):
-            return Reason.BAD_VOLUME
-        volume, price = given.taker_buy + given.taker_sell, given.vwap
-        if volume == 0.0:
-            if given.open_interest_change != 0.0:
-                return Reason.NO_VOLUME
-            if math.isnan(price):
-                price = math.sqrt(given.low) * math.sqrt(given.high)
-        if not _is_price(price):
-            return Reason.BAD_PRICE
-        paid_at = given.funding_price if given.funding_price == given.funding_price else price
-        if not (math.isfinite(given.funding_rate) and abs(given.funding_rate) < 1.0 and _is_price(paid_at)):
-            return Reason.BAD_FUNDING
-        inverse = self.parameters.inverse
-        exponent = tilt_exponent(given.funding_z, self.parameters.tilt, self.parameters.tilt_cap)
-        longs, shorts = levered_factors(given.long_short_ratio)
-        into = self._interval
-        into[state.DT] = given.dt_seconds
-        into[state.DOI] = given.open_interest_change
-        into[state.VWAP] = 1.0 / price if inverse else price
-        into[state.LOW] = 1.0 / given.high if inverse else given.low
-        into[state.HIGH] = 1.0 / given.low if inverse else given.high
-        into[state.BUYS] = given.taker_sell if inverse else given.taker_buy
-        into[state.SELLS] = given.taker_buy if inverse else given.taker_sell
-        into[state.FUNDING_PAID] = -given.funding_rate / paid_at if inverse else given.funding_rate * paid_at
-        into[state.TILT_FALLING] = -exponent if inverse else exponent
-        into[state.FACTOR_FALLING] = shorts if inverse else longs
-        into[state.FACTOR_RISING] = longs if inverse else shorts
-        return Reason.OK
-
     def _refused(self, reason: Reason) -> Flows:
         n = len(self._leverage)
         return Flows(reason, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.zeros(n), np.zeros(n))
@@ -238,14 +204,17 @@ class ExposureMap:
         raw. `crossed`: the lowest (for shorts the highest) mark since the last step; what lies up to there is left out. False
         with `out` all NaN when nothing is known: not seeded, or no reference.
         """
-        if not self._seeded or not _is_price(reference) or not 0.0 <= scale < math.inf:
+        if not self._seeded or not is_price(reference) or not 0.0 <= scale < math.inf:
             out[:] = math.nan
             return False
         falls = side is Position.LONG
         start = reference
-        if _is_price(crossed):
+        if is_price(crossed):
             start = min(reference, crossed) if falls else max(reference, crossed)
         self._read(side, reference, start, -1.0 if falls else 1.0, moves, out, scale, raw)
+        if self._diffuse_rate > 0.0 and not raw:
+            coins = self.open_interest / reference if self.parameters.inverse else self.open_interest
+            out += scale * self._diffuse_rate * coins * np.maximum(0.0, moves - abs(start / reference - 1.0))
         return True
 
     def profile(
@@ -257,9 +226,12 @@ class ExposureMap:
         return np.diff(cumulative)
 
     def between(self, side: Position, edges: NDArray[np.float64], scale: float = 1.0) -> NDArray[np.float64]:
-        """Expected base coins between neighbours of ascending price edges float64[n], float64[n-1]: a column of a heat map."""
+        """Expected base coins between neighbours of ascending price edges float64[n], float64[n-1]: a column of a heat map.
+
+        Without the diffuse part, which has no place of its own.
+        """
         out = np.full(len(edges), math.nan)
-        if self._seeded and len(edges) > 1 and _is_price(edges[0]) and bool(np.all(np.diff(edges) > 0.0)):
+        if self._seeded and len(edges) > 1 and is_price(edges[0]) and bool(np.all(np.diff(edges) > 0.0)):
             # Longs hold what lies above an edge: measured from the far end of the grid, both sides grow one way.
             top = float(edges[-1] if side is Position.LONG else edges[0])
             moves = np.abs(edges / top - 1.0)
@@ -268,7 +240,7 @@ class ExposureMap:
 
     def crossed_by_bucket(self, side: Position, extreme: float) -> NDArray[np.float64]:
         """Raw base coins by bucket that a move to the mark `extreme` would cross, float64[n]; all NaN when nothing is known."""
-        if not self._seeded or not _is_price(extreme):
+        if not self._seeded or not is_price(extreme):
             return np.full(len(self._leverage), math.nan)
         which, levered = self._sides[side], len(self._leverage) - 1
         found = np.zeros(levered + 1)
@@ -312,15 +284,15 @@ class ExposureMap:
         """Everything but the parameters' values, JSON-able; bins as base64 of zlib of float32."""
         return dump_state(
             self.parameters, self._seeded, self._quantity, self._moment, self._extent, self._window, self._ledger,
-            self._survival,
+            self._survival, self._diffuse_rate,
         )  # fmt: skip
 
     def load(self, stored: dict[str, Any]) -> None:
         """Takes a `dump` over. ValueError, with nothing changed, for another shape or values no map can have."""
-        quantity, moment, extent, window, ledger, survival, seeded = load_state(self.parameters, stored)
+        quantity, moment, extent, window, ledger, survival, diffuse_rate, seeded = load_state(self.parameters, stored)
         self._clear()
         self._quantity, self._moment, self._extent = quantity, moment, extent
-        self._window, self._ledger, self._survival = window, ledger, survival
+        self._window, self._ledger, self._survival, self._diffuse_rate = window, ledger, survival, diffuse_rate
         self._totals = quantity.sum(axis=1)
         self._seeded = seeded
         settle(self._totals, ledger)  # bins are stored as float32: bucket 1 takes up the difference

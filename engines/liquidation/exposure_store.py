@@ -23,6 +23,7 @@ Restored = tuple[
     NDArray[np.int64],
     NDArray[np.float64],
     NDArray[np.float64],
+    float,
     bool,
 ]
 
@@ -36,6 +37,7 @@ def dump_state(
     window: NDArray[np.int64],
     ledger: NDArray[np.float64],
     survival: NDArray[np.float64],
+    diffuse_rate: float,
 ) -> dict[str, Any]:
     """Bins as shares of the open interest, at scale 1; offsets are means of log L0 within the bin."""
     rows = []
@@ -59,6 +61,7 @@ def dump_state(
         "window": window.tolist(),
         "ledger": kept.tolist(),
         "survival": survival.tolist(),
+        "diffuse_rate": diffuse_rate,
         "rows": rows,
     }
 
@@ -80,11 +83,17 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
     rows = 2 * (n - 1)
     ledger = _numbers(stored["ledger"], LEDGER, "ledger")
     survival = _numbers(stored["survival"], n, "survival")
+    diffuse_rate = float(_numbers([stored["diffuse_rate"]], 1, "diffuse rate")[0])
     window = np.array([_whole(value) for value in stored["window"]], np.int64)
     if window.shape != (2,) or len(stored["rows"]) != rows or not isinstance(stored["seeded"], bool):
         raise ValueError("stored map has another number of rows or windows")
     amounts = np.delete(ledger, [FUNDING, INDEX])  # these may have either sign
-    if np.any(amounts < 0.0) or np.any(ledger[SCALE : SCALE + 2] != 1.0) or np.any((survival < 0.0) | (survival > 1.0)):
+    if (
+        np.any(amounts < 0.0)
+        or np.any(ledger[SCALE : SCALE + 2] != 1.0)
+        or np.any((survival < 0.0) | (survival > 1.0))
+        or diffuse_rate < 0.0
+    ):
         raise ValueError("stored map has negative amounts or survival outside [0, 1]")
     quantity, moment = np.zeros((rows, BINS)), np.zeros((rows, BINS))
     extent = np.tile(np.array([1, 0], np.int64), (rows, 1))
@@ -102,7 +111,7 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
         quantity[row, slots] = held * ledger[OPEN_INTEREST]
         moment[row, slots] = quantity[row, slots] * offsets
         extent[row] = (low, high)
-    return quantity, moment, extent, window, ledger, survival, stored["seeded"]
+    return quantity, moment, extent, window, ledger, survival, diffuse_rate, stored["seeded"]
 
 
 def _pack(values: NDArray[np.float64]) -> str:

@@ -163,6 +163,12 @@ def test_survival_never_divides_by_what_was_forgotten() -> None:
     assert online.survival == pytest.approx([0.25, 0.5])
 
 
+def test_diffuse_rate_is_learned_in_the_place_of_bucket_1() -> None:
+    random, true = np.random.default_rng(4), np.array([0.02, 0.4])
+    x = np.stack([calibration.with_diffuse(np.array([0.0, random.exponential(50)]), 1000.0) for _ in range(200)])
+    assert fit_survival(x, x @ true, np.full(2, 0.1), 3000) == pytest.approx(true, rel=1e-3)
+
+
 def test_null_rate() -> None:
     assert calibration.null_crossed(1000.0, 100.0, 98.0) == pytest.approx(20.0)
     assert calibration.null_crossed(1000.0, 100.0, 102.0) == pytest.approx(20.0)
