@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 LIST   := echo "== installed: $$($(PIP) list --format=freeze | tr '\n' ' ')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak docs image constraints clean system-chromium
+.PHONY: help demo run test lint bench study soak docs image constraints clean system-chromium
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from engines.liquidation.priors import SURVIVAL
 
 FORGETTING: Final = 0.999  # per 5-minute interval
+DIFFUSE_SCALE: Final = 0.01  # the distance at which curvature adds as much as the rate it is worth
+DIFFUSE_REACH: Final = (
+    0.05  # intervals to learn from end about here; beyond, the diffuse part goes on along its tangent
+)
 PRIOR_INTERVALS: Final = 10.0  # b0 = this x the median X
 Floats = NDArray[np.float64]
 
@@ -35,16 +39,6 @@ def fit_survival(crossed: Floats, observed: Floats, start: Floats, steps: int) -
             weight > 0.0, eta * np.divide(x.T @ share, weight, out=np.ones_like(eta), where=weight > 0.0), eta
         )
     return eta
-
-
-def with_diffuse(crossed: Floats, uniform: float) -> Floats:
-    """X with `null_crossed` in the place of bucket 1, which is never crossed: eta[0] is then learned as the diffuse rate.
-
-    So the map contains the null map, and says more than it only as far as entries and leverage explain more.
-    """
-    found = crossed.copy()
-    found[0] = uniform
-    return found
 
 
 class OnlineSurvival:
@@ -101,6 +95,32 @@ def null_crossed(open_interest: float, reference: float, extreme: float) -> floa
     if not (open_interest >= 0.0 and reference > 0.0 and extreme > 0.0):
         return math.nan
     return open_interest * abs(extreme / reference - 1.0)
+
+
+def diffuse_distances(distance: Floats) -> Floats:
+    """float64[2, n]: what a distance float64[n] counts for the diffuse rate and for its curvature."""
+    inside = np.minimum(distance, DIFFUSE_REACH)
+    return np.stack([distance, inside * (2.0 * distance - inside) / DIFFUSE_SCALE])
+
+
+def diffuse_share(rates: tuple[float, float], moves: Floats, begin: float) -> Floats:
+    """Share of the open interest that is liquidated, whatever the buckets say, by moves float64[n] beyond the distance `begin`."""
+    linear, curved = diffuse_distances(np.append(moves, begin))
+    expected = rates[0] * linear + rates[1] * curved
+    share: Floats = np.maximum(0.0, expected[:-1] - expected[-1])
+    return share
+
+
+def with_diffuse(crossed: Floats, open_interest: float, reference: float, extreme: float) -> Floats:
+    """X float64[n + 1] of one interval with the two diffuse columns: first (bucket 1 is never crossed) and last.
+
+    eta learned on it is what `ExposureMap.adopt` takes. So the map contains the null map, and a convex one (in a fast move more
+    is still there than in a slow one), and says more only as far as entries and leverage explain more. Open interest in base coins.
+    """
+    found = np.empty(len(crossed) + 1)
+    found[:-1] = crossed
+    found[[0, -1]] = open_interest * diffuse_distances(np.array([abs(extreme / reference - 1.0)]))[:, 0]
+    return found
 
 
 class NullRate:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.liquidation import exposure as state
+from engines.liquidation.calibration import diffuse_share
 from engines.liquidation.exposure_curve import cumulate, read_curve
 from engines.liquidation.exposure_intake import MAX_AMOUNT, MAX_PRICE, MIN_PRICE, is_price, read_interval
 from engines.liquidation.exposure_step import advance, fill, settle, side_total
@@ -35,7 +36,7 @@ class ExposureMap:
         self._taker = np.array(feasible_mix(parameters.taker_mix, buckets, rate))
         self._maker = np.array(feasible_mix(parameters.maker_mix, buckets, rate))
         self._survival = np.array(parameters.survival)
-        self._diffuse_rate = parameters.diffuse_rate
+        self._diffuse = (parameters.diffuse_rate, parameters.diffuse_curvature)
         inverse_leverage = 1.0 / self._leverage[1:]
         # In 1/price an inverse short falls and an inverse long rises, with the same formulas (models.md 2.4, cum = 0).
         self._multipliers = np.stack([(1.0 - inverse_leverage) / (1.0 - rate), (1.0 + inverse_leverage) / (1.0 + rate)])
@@ -106,17 +107,19 @@ class ExposureMap:
         self._curves_valid = False
 
     @property
-    def diffuse_rate(self) -> float:
-        """What buckets and entries do not tell: liquidated share of the open interest a unit of distance, learned beside eta.
+    def diffuse(self) -> tuple[float, float]:
+        """(rate, curvature): what buckets do not tell, in expected figures. Settable; what is no rate leaves it as it was."""
+        return self._diffuse
 
-        Part of `liquidations` and `profile` when they are expected, not raw. Settable; what is no rate leaves it as it was.
-        """
-        return self._diffuse_rate
+    @diffuse.setter
+    def diffuse(self, rates: tuple[float, float]) -> None:
+        if all(0.0 <= rate < math.inf for rate in rates):
+            self._diffuse = (float(rates[0]), float(rates[1]))
 
-    @diffuse_rate.setter
-    def diffuse_rate(self, rate: float) -> None:
-        if 0.0 <= rate < math.inf:
-            self._diffuse_rate = float(rate)
+    def adopt(self, eta: NDArray[np.float64]) -> None:
+        """Takes what was learned on `calibration.with_diffuse`, float64[n + 1]: rate, survival of the levered buckets, curvature."""
+        self.diffuse = (float(eta[0]), float(eta[-1]))
+        self.survival = np.concatenate([self._survival[:1], eta[1:-1]])
 
     def by_bucket(self, side: Position) -> NDArray[np.float64]:
         """What the side holds by leverage bucket, float64[n], in the unit of the open interest."""
@@ -212,9 +215,9 @@ class ExposureMap:
         if is_price(crossed):
             start = min(reference, crossed) if falls else max(reference, crossed)
         self._read(side, reference, start, -1.0 if falls else 1.0, moves, out, scale, raw)
-        if self._diffuse_rate > 0.0 and not raw:
+        if not raw and self._diffuse != (0.0, 0.0):
             coins = self.open_interest / reference if self.parameters.inverse else self.open_interest
-            out += scale * self._diffuse_rate * coins * np.maximum(0.0, moves - abs(start / reference - 1.0))
+            out += scale * coins * diffuse_share(self._diffuse, moves, abs(start / reference - 1.0))
         return True
 
     def profile(
@@ -284,15 +287,15 @@ class ExposureMap:
         """Everything but the parameters' values, JSON-able; bins as base64 of zlib of float32."""
         return dump_state(
             self.parameters, self._seeded, self._quantity, self._moment, self._extent, self._window, self._ledger,
-            self._survival, self._diffuse_rate,
+            self._survival, self._diffuse,
         )  # fmt: skip
 
     def load(self, stored: dict[str, Any]) -> None:
         """Takes a `dump` over. ValueError, with nothing changed, for another shape or values no map can have."""
-        quantity, moment, extent, window, ledger, survival, diffuse_rate, seeded = load_state(self.parameters, stored)
+        quantity, moment, extent, window, ledger, survival, diffuse, seeded = load_state(self.parameters, stored)
         self._clear()
         self._quantity, self._moment, self._extent = quantity, moment, extent
-        self._window, self._ledger, self._survival, self._diffuse_rate = window, ledger, survival, diffuse_rate
+        self._window, self._ledger, self._survival, self._diffuse = window, ledger, survival, diffuse
         self._totals = quantity.sum(axis=1)
         self._seeded = seeded
         settle(self._totals, ledger)  # bins are stored as float32: bucket 1 takes up the difference

@@ -23,7 +23,7 @@ Restored = tuple[
     NDArray[np.int64],
     NDArray[np.float64],
     NDArray[np.float64],
-    float,
+    tuple[float, float],
     bool,
 ]
 
@@ -37,7 +37,7 @@ def dump_state(
     window: NDArray[np.int64],
     ledger: NDArray[np.float64],
     survival: NDArray[np.float64],
-    diffuse_rate: float,
+    diffuse: tuple[float, float],
 ) -> dict[str, Any]:
     """Bins as shares of the open interest, at scale 1; offsets are means of log L0 within the bin."""
     rows = []
@@ -61,7 +61,7 @@ def dump_state(
         "window": window.tolist(),
         "ledger": kept.tolist(),
         "survival": survival.tolist(),
-        "diffuse_rate": diffuse_rate,
+        "diffuse": list(diffuse),
         "rows": rows,
     }
 
@@ -83,7 +83,7 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
     rows = 2 * (n - 1)
     ledger = _numbers(stored["ledger"], LEDGER, "ledger")
     survival = _numbers(stored["survival"], n, "survival")
-    diffuse_rate = float(_numbers([stored["diffuse_rate"]], 1, "diffuse rate")[0])
+    rate, curvature = _numbers(stored["diffuse"], 2, "diffuse rates").tolist()
     window = np.array([_whole(value) for value in stored["window"]], np.int64)
     if window.shape != (2,) or len(stored["rows"]) != rows or not isinstance(stored["seeded"], bool):
         raise ValueError("stored map has another number of rows or windows")
@@ -92,7 +92,7 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
         np.any(amounts < 0.0)
         or np.any(ledger[SCALE : SCALE + 2] != 1.0)
         or np.any((survival < 0.0) | (survival > 1.0))
-        or diffuse_rate < 0.0
+        or min(rate, curvature) < 0.0
     ):
         raise ValueError("stored map has negative amounts or survival outside [0, 1]")
     quantity, moment = np.zeros((rows, BINS)), np.zeros((rows, BINS))
@@ -111,7 +111,7 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
         quantity[row, slots] = held * ledger[OPEN_INTEREST]
         moment[row, slots] = quantity[row, slots] * offsets
         extent[row] = (low, high)
-    return quantity, moment, extent, window, ledger, survival, diffuse_rate, stored["seeded"]
+    return quantity, moment, extent, window, ledger, survival, (rate, curvature), stored["seeded"]
 
 
 def _pack(values: NDArray[np.float64]) -> str:

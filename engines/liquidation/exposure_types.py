@@ -45,7 +45,9 @@ class MapParameters:
     transfer_share: float = priors.TRANSFER_SHARE  # rho
     half_life_seconds: float = priors.HALF_LIFE_SECONDS  # of a levered position's stay in its bucket
     survival: tuple[float, ...] = ()  # eta by bucket; empty: the prior for all
-    diffuse_rate: float = 0.0  # of the open interest, liquidated a unit of distance whatever the buckets say
+    # Liquidated whatever the buckets say, of the open interest: distance x (rate + curvature x distance / 1%).
+    diffuse_rate: float = 0.0
+    diffuse_curvature: float = 0.0
     bin_width: float = 5e-4  # of log price
     inverse: bool = False
     tilt: float = priors.TILT
@@ -69,8 +71,8 @@ class MapParameters:
             raise ValueError(f"transfer share must be in [0, 1]: {self.transfer_share}")
         if not (math.isfinite(self.half_life_seconds) and self.half_life_seconds > 0.0):
             raise ValueError(f"half-life must be positive: {self.half_life_seconds}")
-        if not 0.0 <= self.diffuse_rate < math.inf:
-            raise ValueError(f"diffuse rate must not be negative: {self.diffuse_rate}")
+        if not all(0.0 <= rate < math.inf for rate in (self.diffuse_rate, self.diffuse_curvature)):
+            raise ValueError(f"diffuse rates must not be negative: {self.diffuse_rate}, {self.diffuse_curvature}")
         if not 1e-5 <= self.bin_width <= 1e-2:
             raise ValueError(f"bin width must be in [1e-5, 1e-2]: {self.bin_width}")
 

@@ -403,15 +403,20 @@ def test_diffuse_part_is_open_interest_over_distance(parameters: MapParameters, 
     real, moves = busy(parameters), [0.0, 0.02, 0.1]
     without = np.array(cumulative(real, side, 70_000, moves))
     raw = cumulative(real, side, 70_000, moves, raw=True)
-    real.diffuse_rate = 0.05
+    real.diffuse = (0.05, 0.01)
     coins = real.open_interest / (70_000 if parameters.inverse else 1)
-    assert cumulative(real, side, 70_000, moves) - without == pytest.approx([0.0, 0.001 * coins, 0.005 * coins])
+    # 2%: 0.02 x (0.05 + 0.01 x 2); 10%: the square goes on along its tangent at 5%, 0.05 x (0.2 - 0.05) / 0.01 = 0.75.
+    parts = [0.0, 0.0014, 0.005 + 0.0075]
+    assert cumulative(real, side, 70_000, moves) - without == pytest.approx([part * coins for part in parts])
     assert cumulative(real, side, 70_000, moves, raw=True) == raw
     at = 70_000 * (0.98 if side is Position.LONG else 1.02)
     assert cumulative(real, side, 70_000, moves, crossed=at)[1] == pytest.approx(0.0, abs=1e-6 * coins)
     for impossible in (math.nan, -1.0, math.inf):
-        real.diffuse_rate = impossible
-        assert real.diffuse_rate == 0.05
+        real.diffuse = (0.1, impossible)
+        assert real.diffuse == (0.05, 0.01)
+    real.adopt(np.array([0.02, *[0.3] * 7, 0.03]))
+    assert real.diffuse == (0.02, 0.03)
+    assert real.survival.tolist() == [0.5, *[0.3] * 7]
 
 
 def test_price_that_runs_away_takes_the_ring_along() -> None:
@@ -451,7 +456,7 @@ def test_decay_far_beyond_the_scale_renormalises() -> None:
 @pytest.mark.parametrize("parameters", [DEFAULT, INVERSE], ids=["linear", "inverse"])
 def test_dump_and_load(parameters: MapParameters) -> None:
     real, again = busy(parameters), ExposureMap(parameters)
-    real.survival, real.diffuse_rate = np.linspace(0.1, 0.8, 8), 0.01
+    real.survival, real.diffuse = np.linspace(0.1, 0.8, 8), (0.01, 0.02)
     again.load(json.loads(json.dumps(real.dump())))
     for side in (LONG, SHORT):
         assert again.by_bucket(side) == pytest.approx(real.by_bucket(side), rel=1e-6)
@@ -484,7 +489,7 @@ def test_load_refuses_what_does_not_fit() -> None:
         {**good, "rows": [[row[0], row[1], row[3], row[2]], *good["rows"][1:]]},
         {**good, "window": [0.5, 1]},
         {**good, "survival": [2.0] * 8},
-        {**good, "diffuse_rate": -1.0},
+        {**good, "diffuse": [-1.0, 0.0]},
         {**good, "seeded": "yes"},
     ]
     for stored in spoiled:
@@ -504,7 +509,7 @@ def test_load_refuses_what_does_not_fit() -> None:
         {"maintenance_rate": math.nan},
         {"transfer_share": -0.1},
         {"half_life_seconds": 0.0},
-        {"diffuse_rate": math.nan},
+        {"diffuse_curvature": math.nan},
         {"bin_width": 0.0},
     ],
 )

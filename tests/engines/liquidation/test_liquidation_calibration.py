@@ -163,10 +163,19 @@ def test_survival_never_divides_by_what_was_forgotten() -> None:
     assert online.survival == pytest.approx([0.25, 0.5])
 
 
-def test_diffuse_rate_is_learned_in_the_place_of_bucket_1() -> None:
-    random, true = np.random.default_rng(4), np.array([0.02, 0.4])
-    x = np.stack([calibration.with_diffuse(np.array([0.0, random.exponential(50)]), 1000.0) for _ in range(200)])
-    assert fit_survival(x, x @ true, np.full(2, 0.1), 3000) == pytest.approx(true, rel=1e-3)
+def test_diffuse_rates_are_learned_beside_survival() -> None:
+    random, true = np.random.default_rng(4), np.array([0.02, 0.4, 0.05])
+    x = np.stack(
+        [
+            calibration.with_diffuse(
+                np.array([0.0, random.exponential(50)]), 1000.0, 100.0, 100.0 - 4 * random.uniform()
+            )
+            for _ in range(200)
+        ]
+    )
+    assert fit_survival(x, x @ true, np.full(3, 0.1), 5000) == pytest.approx(true, rel=1e-3)
+    assert calibration.with_diffuse(np.array([0.0, 7.0]), 1000.0, 100.0, 98.0) == pytest.approx([20.0, 7.0, 40.0])
+    assert calibration.with_diffuse(np.array([0.0, 7.0]), 1000.0, 100.0, 110.0) == pytest.approx([100.0, 7.0, 750.0])
 
 
 def test_null_rate() -> None:
