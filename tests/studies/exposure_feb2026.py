@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,13 @@ HIGHER_LEVERAGE = (0.10, 0.05, 0.05, 0.10, 0.15, 0.15, 0.20, 0.20)
 DEFAULT = Variant("default", MapParameters(MAINTENANCE))
 NO_DIFFUSE = replace(DEFAULT, name="default without the diffuse rates", diffuse=False)
 TWO_SURVIVALS = replace(DEFAULT, name="default, survival by side", shared=False)
+
+# What is left when the map is told less; volume is doubled because the files do not say whose it is.
+ABLATIONS: dict[str, Callable[[Window], dict[str, Floats]]] = {
+    "takers half and half": lambda of: {"buy_share": np.full_like(of.buy_share, 0.5)},
+    "volume doubled": lambda of: {"volume": 2.0 * of.volume},
+    "open interest frozen": lambda of: {"open_interest": np.full_like(of.open_interest, of.open_interest[0])},
+}
 
 
 def candidates() -> list[Variant]:
@@ -124,6 +132,8 @@ def run(windows: list[Window], *, choose: bool = True) -> dict[str, Any]:
         found["chosen"] = {"name": best.name, **figures_of(best_walk)}
         for variant in (NO_DIFFUSE, TWO_SURVIVALS):
             found[variant.name] = figures_of(walk(variant, windows))
+        for title, change in ABLATIONS.items():
+            found[title] = figures_of(walk(DEFAULT, [replace(of, **change(of)) for of in windows]))
     return found
 
 
