@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import config
 
 from tests.studies import exposure_feb2026 as study
 from tests.studies.study_adl import adl_figures, adl_report
 from tests.studies.study_data import crash, january
 from tests.studies.study_walk import walk
+
+if config.DISABLE_JIT:
+    pytest.skip("700 hours of candles take minutes as plain Python", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
