@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 LIST   := echo "== installed: $$($(PIP) list --format=freeze | tr '\n' ' ')"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak docs image constraints clean system-chromium
+.PHONY: help demo run test lint bench study soak docs image constraints clean system-chromium
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: $(VENV)/.test ## style, types, import rules
 bench: $(BENCH)/.ready system-mosquitto ## ours against four other order books on the same frames, and the whole service under load
 	$(BENCH)/bin/python -m pytest -q -m bench tests/bench
 	$(BENCH)/bin/python -m tests.bench
+
+study: $(VENV)/.test ## the models against real falls: the exposure map over February 2026, out of sample
+	$(BIN)/python -m tests.studies.exposure_feb2026
 
 soak: $(VENV)/.test system-mosquitto ## long runs
 	$(BIN)/python -m pytest -m soak

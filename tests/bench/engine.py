@@ -19,6 +19,7 @@ from engines.wire.layout import ASK_COUNT, BID_COUNT, HEADER_SIZE, LAST_ID
 from engines.wire.scale import Grid, Scale
 from monitor.venues.registry import VENUES
 from tests.bench.cascade import two_sides
+from tests.bench.exposure import map_figures
 from tests.bench.figures import Figure
 from tests.bench.frames import BANDS, LOT, STREAM, SYMBOL, TICK, Capture, Group
 from tests.bench.ours import UndertowBook
@@ -63,7 +64,7 @@ def engine_figures(capture: Capture, groups: Sequence[Group]) -> list[Figure]:
     fine = books["5,000 levels a side, tick 0.01 at 60,000"]
     found.append(_cascade_figure())
     found.append(Figure("memory_fine_tick", "fine-tick book, memory", fine.nbytes / 1e6, "MB", goal=FINE_TICK_MB))
-    return found
+    return [*found, *map_figures()]
 
 
 def _frame_figures(capture: Capture, group: Group) -> list[Figure]:
