@@ -201,14 +201,14 @@ class BinanceFutures(binance.BinanceVenue):
     # -- REST
     def polls(self, instrument: Instrument) -> list[Poll]:
         url = f"{self.rest}/openInterest?symbol={quote(instrument.symbol)}"
-        return [Poll(RestRequest("poll", url, 1, instrument.symbol, "open_interest"), OPEN_INTEREST_SECONDS)]
+        request = RestRequest("poll", url, 1, instrument.symbol, "open_interest")
+        return [Poll(request, OPEN_INTEREST_SECONDS), *super().polls(instrument)]
 
-    def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key, request.symbol or "")
-        reply = reader.record(reader.load(body))
-        reader.expect(reply, "symbol", reader.market)
-        quantity = reader.decimal(reply, "openInterest")
-        return [facts.OpenInterest(reader.market, quantity, None, reader.time(reply, "time"))]
+    def polled(self, reader: Reader, reply: object) -> list[Fact]:
+        interest = reader.record(reply)
+        reader.expect(interest, "symbol", reader.market)
+        quantity = reader.decimal(interest, "openInterest")
+        return [facts.OpenInterest(reader.market, quantity, None, reader.time(interest, "time"))]
 
 
 def _tier(reader: Reader, row: Record) -> facts.MarginTier:
