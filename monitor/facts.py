@@ -1,4 +1,4 @@
-"""What a venue says, as typed facts: integers where the venue is exact, floats only for rates and ready-made USD figures.
+"""What a venue says, as typed facts: integers where the venue is exact, floats only for rates, ready-made USD figures and history.
 
 Sizes and prices of cold facts are `Decimal` (they come as text); the hot channels never pass through here.
 """
@@ -152,6 +152,43 @@ class OpenInterest:
 
 
 @dataclass(frozen=True, slots=True)
+class LongShortRatio:
+    """Accounts that are net long per account that is net short, all of one market, each counted once whatever its size."""
+
+    symbol: str
+    ratio: Decimal  # above 0
+    venue_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One hour of a market's trades: what is left of them is statistics, so floats, of which a market keeps many.
+
+    Prices as the venue writes them. volume, taker_buy: in the venue's size unit (contracts or base, as `OpenInterest.quantity`);
+    taker_buy is the part of it that takers bought, None where the venue does not say.
+    """
+
+    open_time: int  # ns
+    low: float
+    high: float
+    close: float
+    volume: float  # 0 in an hour without trades
+    taker_buy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candles:
+    """The last hours of one market, oldest first, no hour twice; hours may be missing. The last one may still be running.
+
+    venue_time: when the last of them began.
+    """
+
+    symbol: str
+    rows: tuple[Candle, ...]  # not empty
+    venue_time: int
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentChanged:
     """The venue changed a listing: status (halt, delisting), or grid. None: unchanged."""
 
@@ -194,5 +231,16 @@ class Unread:
     rows: int
 
 
-Told = Liquidation | MarginTiers | MarkPrice | IndexPrice | Funding | OpenInterest | InstrumentChanged | VenueNotice
+Told = (
+    Liquidation
+    | MarginTiers
+    | MarkPrice
+    | IndexPrice
+    | Funding
+    | OpenInterest
+    | LongShortRatio
+    | Candles
+    | InstrumentChanged
+    | VenueNotice
+)
 Fact = Told | Unread

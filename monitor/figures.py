@@ -1,4 +1,6 @@
-"""What a venue says of one market besides its book and trades: mark, index, funding, open interest. Each as long as it stands confirmed."""
+"""What a venue says of one market besides its book and trades: mark, index, funding, open interest, who is long.
+
+Each as long as it stands confirmed."""
 
 from __future__ import annotations
 
@@ -6,14 +8,14 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from monitor.clock import SECOND
-from monitor.facts import Funding, IndexPrice, Instrument, MarkPrice, OpenInterest
+from monitor.facts import Funding, IndexPrice, Instrument, LongShortRatio, MarkPrice, OpenInterest
 from monitor.money import notional_usd, price_per_coin
 
 EIGHT_HOURS: Final = 28_800
 # Mark price and funding of a ticker that says nothing any more; the slowest speaks every 10 s.
 FACTS_KEPT: Final = 60 * SECOND
 
-Figure = MarkPrice | IndexPrice | Funding | OpenInterest
+Figure = MarkPrice | IndexPrice | Funding | OpenInterest | LongShortRatio
 _F = TypeVar("_F", bound=Figure)
 
 
@@ -89,6 +91,12 @@ class Figures:
             return None
         per_unit = Decimal(repr(price * self.instrument.unit_multiplier))
         return notional_usd(self.instrument, interest.quantity, per_unit, fx)
+
+    @property
+    def long_short_ratio(self) -> float | None:
+        """Accounts that are net long per account that is net short (models.md 3.4)."""
+        fact = self._fact(LongShortRatio)
+        return None if fact is None else float(fact.ratio)
 
     def funding_8h(self) -> float | None:
         funding = self._fact(Funding)

@@ -171,7 +171,7 @@ class Hub:
             case Disconnected():
                 self._disconnected(event)
             case RestReplied():
-                if event.request.purpose == "poll":
+                if event.request.purpose in ("poll", "history"):
                     self._desk.polled(self._state(event.venue), event)
                 else:
                     self._tending.replied(self._state(event.venue), event)

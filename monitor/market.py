@@ -15,6 +15,7 @@ from engines.book.worth import imbalance
 from engines.depth.resilience import withdrawal_share
 from monitor.book_lane import BookLane
 from monitor.facts import (
+    Candles,
     Channel,
     Coverage,
     Fact,
@@ -23,6 +24,7 @@ from monitor.facts import (
     Instrument,
     InstrumentChanged,
     Liquidation,
+    LongShortRatio,
     MarginTiers,
     MarkPrice,
     OpenInterest,
@@ -54,6 +56,7 @@ class Market(MarketLanes):
         self.prints = Prints()
         self.figures = Figures(instrument)
         self.polls = Polls(self._asked())
+        self.candles: Candles | None = None  # the last days by the hour; None: not known (yet)
         self._bands = BandSet(options.bands)
         self._removed: deque[tuple[float, float]] = deque(maxlen=WITHDRAWAL_SECONDS)  # (cancelled, executed) a second
         self._tiers = known_tiers(venue, instrument, options.tiers)
@@ -82,8 +85,10 @@ class Market(MarketLanes):
     def take(self, fact: Fact, at: int, until: int | None = None) -> None:
         """A fact about this market other than a liquidation. `until`: of one that was asked for, how long it stands."""
         match fact:
-            case MarkPrice() | IndexPrice() | Funding() | OpenInterest():
+            case MarkPrice() | IndexPrice() | Funding() | OpenInterest() | LongShortRatio():
                 self.figures.take(fact, until)
+            case Candles():
+                self.candles = fact
             case MarginTiers():
                 if from_venue(fact) or not from_venue(self._tiers):
                     self._tiers = fact

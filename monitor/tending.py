@@ -11,6 +11,7 @@ from monitor.feed.reasons import Reason
 from monitor.holdings import Holdings
 from monitor.links import Link
 from monitor.market import Market
+from monitor.polls import Polls
 from monitor.venue_state import VenueState
 
 CLOSE_SPACING: Final = 10 * SECOND  # a close that is not carried out is asked for again this much later
@@ -34,7 +35,7 @@ class Tending:
             self._hand_over(state, at)
             self._refresh(state, at)
             if state.links:
-                self._commands.extend(Fetch(state.venue.name, request) for request in state.polls.due(at))
+                self._ask(state, state.polls, at)
         for (venue, _), market in self._holdings.markets.items():
             self._tend(self._holdings.states[venue], market, at)
 
@@ -121,4 +122,8 @@ class Tending:
             if layer.recovery.need and (link := state.links.get(index)) is not None:
                 self.recover(link, layer, at)
         if state.links:
-            self._commands.extend(Fetch(state.venue.name, request) for request in market.polls.due(at))
+            self._ask(state, market.polls, at)
+
+    def _ask(self, state: VenueState, polls: Polls, at: int) -> None:
+        venue = state.venue
+        self._commands.extend(Fetch(venue.name, venue.dated_request(request, at)) for request in polls.due(at))

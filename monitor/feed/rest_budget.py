@@ -16,8 +16,9 @@ from monitor.feed.window import SpendWindow
 from monitor.venues.base import Limits, RestPurpose, RestRequest
 
 # No socket opens without the first where the venue hands out addresses, and nothing runs without the second; a poll weighs a
-# twentieth of a deep snapshot, and a crash that wants many of those must not cost the open interest.
-PRIORITY: tuple[RestPurpose, ...] = ("address", "instruments", "snapshot", "poll", "deep")
+# twentieth of a deep snapshot, and a crash that wants many of those must not cost the open interest. The past is asked for after the
+# present (a start asks for all of it at once), but before deep snapshots, of which there may never be an end.
+PRIORITY: tuple[RestPurpose, ...] = ("address", "instruments", "snapshot", "poll", "history", "deep")
 SAFE_SHARE = (
     0.9  # of the venue's whole limit, ours and that of others at this address: beyond, we wait for its window to pass
 )

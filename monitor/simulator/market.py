@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.simulator.conditions import Conditions
+from monitor.simulator.history import Hour, Past, hours, past_of
 from monitor.simulator.order_book import Ints, SimulatedBook
 from monitor.simulator.positions import Account, Ledger, Liquidating
 from monitor.simulator.specs import AssetSpec, MarketSpec
@@ -72,7 +73,7 @@ class Market:
 
     def __init__(self, spec: MarketSpec, asset: AssetSpec, seed: np.random.SeedSequence) -> None:
         self.spec, self.asset = spec, asset
-        quotes, flow, positions = seed.spawn(3)
+        quotes, flow, positions, self._before = seed.spawn(4)
         self._quotes = np.random.Generator(np.random.PCG64(quotes))
         self._flow = np.random.Generator(np.random.PCG64(flow))
         self.ledger = Ledger(np.random.Generator(np.random.PCG64(positions)))
@@ -94,6 +95,7 @@ class Market:
         self._debt = {Account.SELLER: 0.0, Account.ARBITRAGE: 0.0}  # USD a working order is behind its schedule
         self._engine_budget = 0.0
         self._refill = {1: 0.0, -1: 0.0}  # lots the makers may still add, by side
+        self._past: Past | None = None  # made when somebody asks
         self._fill_book()
 
     # -- views
@@ -117,6 +119,12 @@ class Market:
     def funding_rate(self) -> float:
         """Of the running 8 hours: premium plus the clamped interest, as the venues do it."""
         return self._premium + min(FUNDING_CLAMP, max(-FUNDING_CLAMP, FUNDING_BASE - self._premium))
+
+    def hours(self, begun: int, now: int) -> list[Hour]:
+        """What was traded in the last hours up to `now`, most of it before the scenario began at `begun` (hours since 1970)."""
+        if self._past is None:
+            self._past = past_of(self.spec, self.asset, self._before)
+        return hours(self.spec, self._past, self.last, begun, now)
 
     # -- one step, in the order the world calls it
     def begin(self) -> None:

@@ -77,6 +77,10 @@ class Ledger:
     def open_interest(self) -> int:
         return self.longs
 
+    def holders(self, sign: int) -> int:
+        """Accounts with a position of one side: each one with leverage, and one for those without."""
+        return 1 + int(np.count_nonzero(self._lots * sign > 0)) + sum(p.sign == sign for p in self.engine)
+
     # -- changes; each caller books both sides of a fill
     def open(self, sign: int, lots: int, entry: float, leverage: float) -> None:
         if lots <= 0:

@@ -86,7 +86,7 @@ class LiquidationRule:
     from_account: bool = False
 
 
-RestPurpose = Literal["instruments", "address", "snapshot", "deep", "poll"]
+RestPurpose = Literal["instruments", "address", "snapshot", "deep", "poll", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,10 @@ class RestRequest:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """A figure that has no stream: asked every `interval_seconds` when the budget allows."""
+    """A figure that has no stream: asked every `interval_seconds` when the budget allows.
+
+    The request's purpose is `poll`, or `history`: the past, which can wait until the present has been asked for.
+    """
 
     request: RestRequest
     interval_seconds: float
@@ -372,6 +375,10 @@ class Venue(ABC):
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         """Figures that one request brings for all markets, and the venue's own state. Facts about other markets are dropped."""
         return []
+
+    def dated_request(self, request: RestRequest, at: int) -> RestRequest:
+        """A poll as it goes out at `at` (ns): with the times of what is wanted, where the venue asks for them."""
+        return request
 
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
         raise NotImplementedError

@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from engines.wire import layout
 from engines.wire.grammar import MILLISECOND, BookGrammar, IntegerField, Path, TradeGrammar
-from monitor.facts import Channel, Instrument
+from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
-from monitor.venues.base import RestRequest, Topic, Venue
+from monitor.venues.base import Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, HOURS, CandleForm, candles_poll, read_candles
 from monitor.venues.naming import coin_of
 from monitor.venues.reading import Reader, Record, dumps, request_number, shown
 from monitor.venues.replies import ErrorCodes, check_reply
@@ -98,6 +99,15 @@ def _trade(data: Path, event: str) -> TradeGrammar:
 FUTURES_CHANGE: Final = {False: _change(("data",), futures=True), True: _change((), futures=True)}
 SPOT_CHANGE: Final = {False: _change(("data",), futures=False), True: _change((), futures=False)}
 TRADES: Final = {(raw, e): _trade(() if raw else ("data",), e) for raw in (False, True) for e in ("aggTrade", "trade")}
+# [1770285600000,"73000.0","73100.5","72950.1","73010.0","812.345",1770289199999,"59308...",4210,"401.2","29300...","0"]: volume is in
+# the unit of trades, coins or whole contracts (coin-margined, where place 7 has the coins); takers bought what stands at place 9.
+CANDLE: Final = CandleForm(
+    "open time", "low", "high", "close", "volume", "taker buy volume",
+    columns=(
+        "open time", "open", "high", "low", "close", "volume", "close time", "other volume", "trades", "taker buy volume",
+    ),
+)  # fmt: skip
+CANDLES_WEIGHT: Final = 2  # of any market, for 100 to 499 of them
 SNAPSHOT: Final = BookGrammar(
     bids=("bids",),
     asks=("asks",),
@@ -220,6 +230,20 @@ class BinanceVenue(Venue):
     def snapshot_request(self, instrument: Instrument) -> RestRequest | None:
         url = f"{self.rest}/depth?symbol={quote(instrument.symbol)}&limit={self.book.snapshot_levels}"
         return RestRequest("snapshot", url, self.snapshot_weight, instrument.symbol)
+
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        url = f"{self.rest}/klines?symbol={quote(instrument.symbol)}&interval=1h&limit={HOURS}"
+        return [candles_poll(url, CANDLES_WEIGHT, instrument.symbol)]
+
+    def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
+        reader = Reader(self.name, request.key, request.symbol or "")
+        reply = reader.load(body)
+        # A candle does not say whose it is: the address did.
+        return read_candles(reader, reply, CANDLE) if request.key == CANDLES else self.polled(reader, reply)
+
+    @abstractmethod
+    def polled(self, reader: Reader, reply: object) -> list[Fact]:
+        """Facts of the reply to a poll of this market's own; `reader.channel` is its key."""
 
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
         check_reply(self.name, request, status, headers, body, ERRORS, self.limits.rest_window_seconds)

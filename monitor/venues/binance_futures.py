@@ -214,7 +214,8 @@ class BinanceFutures(binance.BinanceVenue):
     # -- REST
     def polls(self, instrument: Instrument) -> list[Poll]:
         url = f"{self.rest}/openInterest?symbol={quote(instrument.symbol)}"
-        return [Poll(RestRequest("poll", url, 1, instrument.symbol, "open_interest"), OPEN_INTEREST_SECONDS)]
+        request = RestRequest("poll", url, 1, instrument.symbol, "open_interest")
+        return [Poll(request, OPEN_INTEREST_SECONDS), *super().polls(instrument)]
 
     def signed_polls(self, instrument: Instrument) -> list[Poll]:
         url = f"{self.brackets_url}?symbol={quote(instrument.symbol)}"
@@ -231,15 +232,18 @@ class BinanceFutures(binance.BinanceVenue):
         return f"{path}?{query}&signature={signature}", {"X-MBX-APIKEY": credentials.key}
 
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
+        if request.key != BRACKETS:
+            return super().parse_poll(request, body)
         reader = Reader(self.name, request.key, request.symbol or "")
-        if request.key == BRACKETS:
-            listed = reader.load_exact(body)
-            rows = [listed] if isinstance(listed, dict) else listed  # of one symbol the venue may leave out the array
-            return [listed_brackets(reader, row, self.tier_unit) for row in reader.records(rows, "the reply")]
-        reply = reader.record(reader.load(body))
-        reader.expect(reply, "symbol", reader.market)
-        quantity = reader.decimal(reply, "openInterest")
-        return [facts.OpenInterest(reader.market, quantity, None, reader.time(reply, "time"))]
+        listed = reader.load_exact(body)
+        rows = [listed] if isinstance(listed, dict) else listed  # of one symbol the venue may leave out the array
+        return [listed_brackets(reader, row, self.tier_unit) for row in reader.records(rows, "the reply")]
+
+    def polled(self, reader: Reader, reply: object) -> list[Fact]:
+        interest = reader.record(reply)
+        reader.expect(interest, "symbol", reader.market)
+        quantity = reader.decimal(interest, "openInterest")
+        return [facts.OpenInterest(reader.market, quantity, None, reader.time(interest, "time"))]
 
 
 def _tier(reader: Reader, row: Record) -> facts.MarginTier:

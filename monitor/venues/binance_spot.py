@@ -131,13 +131,12 @@ class BinanceSpot(binance.BinanceVenue):
             *(Poll(RestRequest("poll", url, LISTING_WEIGHT, key=key), STATUSES_SECONDS) for url, key in asked),
         ]
 
-    def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key)
-        reply = reader.record(reader.load(body))
-        if request.key != SYSTEM:
-            at = reader.time(reply, "serverTime")
-            return read_rows(reader.rows(reply, "symbols"), lambda row: [self._status(reader, row, at)])
-        status = reader.integer(reply, "status")
+    def polled(self, reader: Reader, reply: object) -> list[Fact]:
+        said = reader.record(reply)
+        if reader.channel != SYSTEM:
+            at = reader.time(said, "serverTime")
+            return read_rows(reader.rows(said, "symbols"), lambda row: [self._status(reader, row, at)])
+        status = reader.integer(said, "status")
         if status not in (0, 1):
             raise reader.refused(f"status is neither 0 nor 1: {status}")
         # It names no time. Normal ends the notice that stands; a second one of the same text takes the place of the first.

@@ -15,15 +15,21 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import ClassVar, Final
+from urllib.parse import quote
 
-from monitor.facts import Instrument, MarginTiers
+from monitor.facts import Fact, Instrument, LongShortRatio, MarginTiers
 from monitor.venues import binance
-from monitor.venues.base import ConnectionPlan
+from monitor.venues.base import ConnectionPlan, Poll, RestRequest
 from monitor.venues.binance_futures import MARKET_STREAMS, BinanceFutures
 from monitor.venues.binance_tiers import documented_usdm
 from monitor.venues.packing import pack, symbols_in_order
+from monitor.venues.reading import Reader
 
 SOCKET: Final = "wss://fstream.binance.com"
+# Of all accounts, each counted once. It has 1,000 requests in 5 minutes of its own and no weight; here it counts as 1.
+RATIO: Final = "https://fapi.binance.com/futures/data/globalLongShortAccountRatio"
+LONG_SHORT: Final = "long_short_ratio"
+LONG_SHORT_SECONDS: Final = 300.0  # it is counted every five minutes
 
 
 class BinanceUsdm(BinanceFutures):
@@ -50,6 +56,23 @@ class BinanceUsdm(BinanceFutures):
             *pack(self, "public", f"{SOCKET}/public/stream", books, most),
             *pack(self, "market", f"{SOCKET}/market/stream", market, most),
         ]
+
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        url = f"{RATIO}?symbol={quote(instrument.symbol)}&period=5m&limit=1"
+        ratio = Poll(RestRequest("poll", url, 1, instrument.symbol, LONG_SHORT), LONG_SHORT_SECONDS)
+        dated = "_" in instrument.symbol  # of delivery contracts accounts are not counted
+        return [*super().polls(instrument), *([] if dated else [ratio])]
+
+    def polled(self, reader: Reader, reply: object) -> list[Fact]:
+        """The ratio is taken of the two shares: the one that the venue's page shows beside them is off by ten."""
+        if reader.channel != LONG_SHORT:
+            return super().polled(reader, reply)
+        found: list[Fact] = []
+        for row in reader.records(reply):
+            reader.expect(row, "symbol", reader.market)
+            ratio = reader.positive(row, "longAccount") / reader.positive(row, "shortAccount")
+            found.append(LongShortRatio(reader.market, ratio, reader.time(row, "timestamp")))
+        return found
 
     def unlisted_contract_size(self, symbol: str) -> Decimal:
         return Decimal(1)  # sizes are coins

@@ -21,6 +21,7 @@ from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
 from monitor.venues.base import BookPolicy, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, HOURS, CandleForm, candles_poll, read_candles
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import read_listing, read_rows
 from monitor.venues.reading import Reader, Record, dumps, given, request_number, shown
@@ -91,6 +92,10 @@ BOOK: Final = replace(_book("data", (), layout.LAST_ID), kind=(("type",), "snaps
 # The full book: each frame is one step of `u`, so its first and last id are the same number. Its type is always "delta".
 FULL_BOOK: Final = replace(_book("data", (), layout.FIRST_ID, layout.LAST_ID), expects={("type",): "delta"})
 FULL_SEED: Final = replace(_book("result", ("result",), layout.LAST_ID), default_kind=layout.KIND_SNAPSHOT)
+# ["1770285600000","73000.5","73100","72950.1","73010","812.345","59308112.7"]: volume is in the unit of trades, coins or (inverse) dollars.
+CANDLE: Final = CandleForm(
+    "start", "low", "high", "close", "volume", columns=("start", "open", "high", "low", "close", "volume")
+)
 TRADES: Final = TradeGrammar(
     rows=("data",),
     single=False,
@@ -245,6 +250,10 @@ class BybitVenue(Venue):
         ]
 
     # -- REST
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        asked = f"category={self.category}&symbol={quote(instrument.symbol)}"
+        return [candles_poll(f"{REST}/v5/market/kline?{asked}&interval=60&limit={HOURS}", 1, instrument.symbol)]
+
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         return [Poll(RestRequest("poll", f"{REST}/v5/system/status", 1, key="system_status"), STATUS_SECONDS)]
 
@@ -252,6 +261,9 @@ class BybitVenue(Venue):
         reader = Reader(self.name, request.key, request.symbol or "")
         message = reader.record(reader.load_exact(body))
         result, at = reader.child(message, "result"), reader.time(message, "time")
+        if request.key == CANDLES:
+            reader.expect(result, "symbol", reader.market)
+            return read_candles(reader, result.get("list"), CANDLE)
         return self._polled(request, reader, reader.rows(result, "list"), at)
 
     def _polled(self, request: RestRequest, reader: Reader, rows: Sequence[Record], at: int) -> list[Fact]:

@@ -23,6 +23,9 @@ LIQUIDATED: Final[dict[str, facts.Position]] = {"Buy": "long", "Sell": "short"}
 # Tickers (100 ms) are pushed on change, as books (200 ms) are; the quietest markets change within seconds.
 SILENCE: Final = 30.0
 TIERS_SECONDS: Final = 6 * 3600.0  # risk limits change with days of notice
+LONG_SHORT: Final = "long_short_ratio"
+LONG_SHORT_SECONDS: Final = 300.0  # it is counted every five minutes
+ACCOUNTS_COUNTED: Final = ("USDT", "USD")  # perpetuals in USDT and in coins; neither in USDC nor dated contracts
 # initialMargin times maxLeverage is 1 where ratios are fractions and 100 where they are percent: both were seen.
 PERCENT_ABOVE: Final = 10
 
@@ -108,15 +111,25 @@ class BybitContracts(bybit.BybitVenue):
 
     # -- REST
     def polls(self, instrument: Instrument) -> list[Poll]:
-        url = f"{bybit.REST}/v5/market/risk-limit?category={self.category}&symbol={instrument.symbol}"
-        return [Poll(RestRequest("poll", url, 1, instrument.symbol, key="margin_tiers"), TIERS_SECONDS)]
+        asked = f"category={self.category}&symbol={instrument.symbol}"
+        tiers = RestRequest("poll", f"{bybit.REST}/v5/market/risk-limit?{asked}", 1, instrument.symbol, "margin_tiers")
+        url = f"{bybit.REST}/v5/market/account-ratio?{asked}&period=5min&limit=1"
+        ratio = RestRequest("poll", url, 1, instrument.symbol, LONG_SHORT)
+        counted = [Poll(ratio, LONG_SHORT_SECONDS)] if instrument.symbol.endswith(ACCOUNTS_COUNTED) else []
+        return [Poll(tiers, TIERS_SECONDS), *counted, *super().polls(instrument)]
 
     def _polled(self, request: RestRequest, reader: Reader, rows: Sequence[Record], at: int) -> list[Fact]:
-        return (
-            [self._tiers(reader, rows, at)]
-            if request.key == "margin_tiers"
-            else super()._polled(request, reader, rows, at)
-        )
+        if request.key == "margin_tiers":
+            return [self._tiers(reader, rows, at)]
+        if request.key == LONG_SHORT:
+            return [self._ratio(reader, row) for row in rows]
+        return super()._polled(request, reader, rows, at)
+
+    def _ratio(self, reader: Reader, row: Record) -> Fact:
+        """Shares of the accounts, each counted once whatever its size."""
+        reader.expect(row, "symbol", reader.market)
+        ratio = reader.positive(row, "buyRatio") / reader.positive(row, "sellRatio")
+        return facts.LongShortRatio(reader.market, ratio, reader.time(row, "timestamp"))
 
     def _tiers(self, reader: Reader, rows: Sequence[Record], at: int) -> facts.MarginTiers:
         """`riskLimitValue` is the value of a position at the tier's end: quote currency (linear), coins (inverse)."""

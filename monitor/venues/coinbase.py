@@ -27,7 +27,9 @@ from engines.wire.grammar import BookGrammar, IntegerField, Row, SequenceRule, T
 from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base, coinbase_parts
+from monitor.venues import coinbase_facts as read
 from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, candles_poll, read_candles
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import pack, read_listing, symbols_in_order
 from monitor.venues.reading import Reader, Record, dumps, given, shown
@@ -35,6 +37,7 @@ from monitor.venues.replies import ErrorCodes, check_reply
 
 ADVANCED: Final = "wss://advanced-trade-ws.coinbase.com"
 EXCHANGE: Final = "wss://ws-feed.exchange.coinbase.com"
+PRODUCTS: Final = "https://api.exchange.coinbase.com/products"
 LISTING: Final = "https://api.coinbase.com/api/v3/brokerage/market/products?product_type=SPOT"
 
 BOOKS_PER_CONNECTION: Final = 20  # one lost frame costs all of them, and each comes back with megabytes
@@ -56,8 +59,6 @@ EXCHANGE_TYPES: Final = {
 }
 UNUSED: Final = ("level2_batch", "ticker")
 HEARTBEATS: Final = dumps({"type": "subscribe", "channel": "heartbeats"})
-HALTS: Final = ("is_disabled", "trading_disabled", "cancel_only", "post_only", "auction_mode")
-ONLINE: Final = "online"
 
 EXCHANGE_HEAD: Final = re.compile(rb'\{"type":"(match|last_match|heartbeat)",')
 PRODUCT: Final = b'"product_id":"'
@@ -144,7 +145,7 @@ class Coinbase(Venue):
         reader = Reader(self.name, "instruments", symbol)
         asset, multiplier = coin_of(reader.text(row, "base_currency_id"))
         quote = reader.text(row, "quote_currency_id")
-        status = _status(reader, row)
+        status = read.status(reader, row)
         return Instrument(
             venue=self.name,
             symbol=symbol,
@@ -155,7 +156,7 @@ class Coinbase(Venue):
             tick_size=reader.positive(row, "price_increment"),
             lot_size=reader.positive(row, "base_increment"),
             unit_multiplier=multiplier,
-            trading=status == ONLINE,
+            trading=status == read.ONLINE,
             status=status,
         )
 
@@ -257,23 +258,18 @@ class Coinbase(Venue):
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         return [Poll(RestRequest("poll", LISTING, 1, key="status"), STATUS_SECONDS)]
 
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        # The last 300, without hours that had no trade.
+        return [candles_poll(f"{PRODUCTS}/{instrument.symbol}/candles?granularity=3600", 1, instrument.symbol)]
+
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key)
-        return read_listing(self._listing(reader, body), lambda row: _changed(reader, row))
+        reader = Reader(self.name, request.key, request.symbol or "")
+        if request.key == CANDLES:
+            return read_candles(reader, reader.load_exact(body), read.CANDLE)
+        return read_listing(self._listing(reader, body), lambda row: read.changed(reader, row))
 
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
         check_reply(self.name, request, status, headers, body, ERRORS, self.limits.rest_window_seconds)
-
-
-def _status(reader: Reader, row: Record) -> str:
-    """What keeps orders from meeting, or the venue's own word."""
-    halted = [flag for flag in HALTS if row.get(flag) is True]
-    return halted[0] if halted else reader.text(row, "status")
-
-
-def _changed(reader: Reader, row: Record) -> Fact:
-    status = _status(reader, row)
-    return facts.InstrumentChanged(reader.text(row, "product_id"), status == ONLINE, status, 0)
 
 
 def _asked(word: str, topics: Sequence[Topic]) -> str:

@@ -36,6 +36,7 @@ from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
 from monitor.venues import deribit_facts as read
 from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, candles_poll, ranged
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import pack, read_listing, symbols_in_order
 from monitor.venues.reading import Reader, Record, dumps, given, request_number, shown
@@ -265,8 +266,17 @@ class Deribit(Venue):
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         return [Poll(RestRequest("poll", f"{REST}/status", 500, key="status"), STATUS_SECONDS)]
 
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        url = f"{REST}/get_tradingview_chart_data?instrument_name={instrument.symbol}&resolution=60"
+        return [candles_poll(url, 500, instrument.symbol)]
+
+    def dated_request(self, request: RestRequest, at: int) -> RestRequest:
+        return ranged(request, at, "start_timestamp", "end_timestamp")
+
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key)
+        reader = Reader(self.name, request.key, request.symbol or "")
+        if request.key == CANDLES:
+            return read.candles(reader, reader.child(reader.record(reader.load_exact(body)), "result"))
         reply = reader.record(reader.load(body))
         return read.locks(reader, reader.child(reply, "result"), reader.time(reply, "usOut", MICROSECOND))
 

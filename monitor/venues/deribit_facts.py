@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from monitor import facts
 from monitor.facts import Fact
+from monitor.venues.candles import CandleForm, read_candles
 from monitor.venues.reading import Reader, Record, given, shown
 
 PLATFORM, METHODS, LISTING = "platform_state", "platform_state.public_methods_state", "instrument.state.future.any"
@@ -24,6 +25,10 @@ NOT_TRADED: Final = ("settlement", "delivered", "inactive", "locked", "halted", 
 OVER: Final = 0  # a notice that ended: it is forgotten
 NOTICE_KEPT: Final = 180_000_000_000  # ns; three polls of the status
 KINDS: Final[Mapping[str, Literal["linear", "inverse"]]] = {"linear": "linear", "reversed": "inverse"}
+LINEAR_CANDLE, INVERSE_CANDLE = (
+    CandleForm("ticks", "low", "high", "close", volume, columns=("ticks", "low", "high", "close", volume))
+    for volume in ("volume", "cost")
+)
 # Whose position was closed, by the taker's side: the taker's own, or the maker's on the other side.
 TAKER: Final[Mapping[str, facts.Position]] = {"sell": "long", "buy": "short"}
 MAKER: Final[Mapping[str, facts.Position]] = {"sell": "short", "buy": "long"}
@@ -45,6 +50,19 @@ def ticker(reader: Reader, row: Record) -> list[Fact]:
     status = reader.text(row, "state")
     found.append(facts.InstrumentChanged(symbol, status == TRADED, status, at))
     return found
+
+
+def candles(reader: Reader, result: Record) -> list[Fact]:
+    """Columns, of which `volume` counts coins and `cost` the quote currency: inverse contracts are counted in dollars (BTC-PERPETUAL)."""
+    if reader.text(result, "status") == "no_data":
+        return []
+    linear = "_" in reader.market.partition("-")[0]  # BTC_USDC-PERPETUAL
+    form = LINEAR_CANDLE if linear else INVERSE_CANDLE
+    columns = [result.get(name) for name in form.columns]
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) < len(columns) or len({len(column) for column in lists}) > 1:
+        raise reader.refused("the candles are not columns of one length")
+    return read_candles(reader, [list(row) for row in zip(*lists, strict=True)], form)
 
 
 def liquidations(reader: Reader, rows: Sequence[Record], coverage: facts.Coverage) -> list[Fact]:

@@ -26,6 +26,7 @@ from monitor.venues import base
 from monitor.venues import gate_usdt_facts as read
 from monitor.venues import gate_usdt_frames as wire
 from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, HOURS, CandleForm, candles_poll, read_candles
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import pack, read_listing, read_rows, symbols_in_order
 from monitor.venues.reading import Reader, Record, dumps, given, request_number, shown
@@ -34,6 +35,8 @@ from monitor.venues.replies import ErrorCodes, check_reply
 SOCKET: Final = "wss://fx-ws.gateio.ws/v4/ws/usdt"
 REST: Final = "https://api.gateio.ws/api/v4/futures/usdt"
 SECOND: Final = 1_000_000_000
+# {"t":1770285600,"o":"73000.5","c":"73010","h":"73100","l":"72950.1","v":"812345","sum":"59308112.7"}: volume in contracts
+CANDLE: Final = CandleForm("t", "l", "h", "c", "v", unit=SECOND)
 UNDATED: Final = '{"time":0,'
 
 BOOKS_PER_CONNECTION: Final = 100  # 150 were seen to work
@@ -235,8 +238,10 @@ class GateUsdt(Venue):
 
     # -- REST
     def polls(self, instrument: Instrument) -> list[Poll]:
-        url = f"{REST}/risk_limit_tiers?contract={instrument.symbol}"
-        return [Poll(RestRequest("poll", url, 1, instrument.symbol, key="margin_tiers"), TIERS_SECONDS)]
+        asked, symbol = f"contract={instrument.symbol}", instrument.symbol
+        tiers = RestRequest("poll", f"{REST}/risk_limit_tiers?{asked}", 1, symbol, key="margin_tiers")
+        candles = candles_poll(f"{REST}/candlesticks?{asked}&interval=1h&limit={HOURS}", 1, symbol)
+        return [Poll(tiers, TIERS_SECONDS), candles]
 
     def venue_polls(self, instruments: Sequence[Instrument]) -> list[Poll]:
         tickers = RestRequest("poll", f"{REST}/tickers", 1, key="tickers")
@@ -245,7 +250,10 @@ class GateUsdt(Venue):
 
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
         reader = Reader(self.name, request.key, request.symbol or "")
-        rows = reader.records(reader.load_exact(body))
+        reply = reader.load_exact(body)
+        if request.key == CANDLES:
+            return read_candles(reader, reply, CANDLE)
+        rows = reader.records(reply)
         if request.key == "margin_tiers":
             return [read.margin_tiers(reader, rows)]
         if request.key == "statuses":

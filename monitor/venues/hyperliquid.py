@@ -27,10 +27,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import ClassVar, Final
 
-from engines.wire.grammar import SequenceRule
+from engines.wire.grammar import MILLISECOND, SequenceRule
 from monitor import facts
 from monitor.errors import FrameError
 from monitor.facts import Channel, Fact, Instrument
@@ -48,6 +49,7 @@ from monitor.venues.base import (
     Topic,
     Venue,
 )
+from monitor.venues.candles import CANDLES, CandleForm, candles_poll, last_week, read_candles
 from monitor.venues.hyperliquid_topics import (
     FAST,
     FAST_LEVELS,
@@ -65,6 +67,9 @@ from monitor.venues.replies import ErrorCodes, check_reply
 
 SOCKET: Final = "wss://api.hyperliquid.xyz/ws"
 INFO: Final = "https://api.hyperliquid.xyz/info"
+# {"t":1770285600000,"T":1770289199999,"s":"BTC","i":"1h","o":"73000.0","c":"73010.0","h":"73100.0","l":"72950.0","v":"812.345","n":4210}
+CANDLE: Final = CandleForm("t", "l", "h", "c", "v")
+CANDLES_WEIGHT: Final = 23  # 20, and one more for each 60 candles
 
 # HLP's strategies A, B and X, its liquidators 1 to 4, and the liquidator that stands alone.
 VAULTS: Final = (
@@ -232,14 +237,28 @@ class Hyperliquid(Venue):
         status, tiers = _info("poll", "exchangeStatus", 2, key="status"), _info("poll", "meta", 20, key="margin_tiers")
         return [Poll(status, STATUS_SECONDS), Poll(tiers, TIERS_SECONDS)]
 
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        return [candles_poll(INFO, CANDLES_WEIGHT, instrument.symbol, _candles(instrument.symbol, 0))]
+
+    def dated_request(self, request: RestRequest, at: int) -> RestRequest:
+        return replace(request, body=_candles(request.symbol or "", at)) if request.key == CANDLES else request
+
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key)
+        reader = Reader(self.name, request.key, request.symbol or "")
+        if request.key == CANDLES:
+            return read_candles(reader, reader.load(body), CANDLE)
         if request.key == "margin_tiers":
             return list(read.margin_tiers(reader, read.first_dex(reader, body)))
         return read.status(reader, reader.record(reader.load(body)))
 
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
         check_reply(self.name, request, status, headers, body, ERRORS, self.limits.rest_window_seconds)
+
+
+def _candles(coin: str, at: int) -> str:
+    start, end = (time // MILLISECOND for time in last_week(at))
+    req = {"coin": coin, "interval": "1h", "startTime": start, "endTime": end - 1}
+    return dumps({"type": "candleSnapshot", "req": req})
 
 
 def _info(purpose: base.RestPurpose, kind: str, weight: int, key: str = "") -> RestRequest:

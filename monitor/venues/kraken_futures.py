@@ -30,6 +30,7 @@ from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
 from monitor.venues import kraken_futures_facts as read
 from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, CandleForm, candles_poll, ranged, read_candles
 from monitor.venues.naming import coin_of
 from monitor.venues.packing import pack, read_listing, symbols_in_order
 from monitor.venues.reading import Reader, Record, dumps, shown
@@ -38,6 +39,9 @@ from monitor.venues.replies import ErrorCodes, check_reply
 SOCKET: Final = "wss://futures.kraken.com/ws/v1"
 REST: Final = "https://futures.kraken.com/derivatives/api/v3"
 LISTING: Final = f"{REST}/instruments"
+CHARTS: Final = "https://futures.kraken.com/api/charts/v1/trade"
+# {"time":1770285600000,"open":"73000.5","high":"73100","low":"72950","close":"73010","volume":"812.3450"}: volume in the unit of trades
+CANDLE: Final = CandleForm("time", "low", "high", "close", "volume")
 
 BOOKS_PER_CONNECTION: Final = 50
 OTHERS_PER_CONNECTION: Final = 200
@@ -259,8 +263,17 @@ class KrakenFutures(Venue):
         tiers = RestRequest("poll", LISTING, 1, key="margin_tiers")
         return [Poll(status, STATUS_SECONDS), Poll(tiers, TIERS_SECONDS)]
 
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        return [candles_poll(f"{CHARTS}/{instrument.symbol}/1h", 1, instrument.symbol)]
+
+    def dated_request(self, request: RestRequest, at: int) -> RestRequest:
+        return ranged(request, at, "from", "to", unit=10**9)
+
     def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key)
+        reader = Reader(self.name, request.key, request.symbol or "")
+        if request.key == CANDLES:
+            reply = reader.record(reader.load_exact(body))
+            return read_candles(reader, reply.get("candles"), CANDLE)
         if request.key == "margin_tiers":
             rows = self._listing(reader, body)
             return read_listing(rows, lambda row: read.margin_tiers(reader, row))

@@ -19,7 +19,8 @@ from engines.wire.grammar import MILLISECOND, BookGrammar, IntegerField, Sequenc
 from monitor import facts
 from monitor.facts import Channel, Fact, Instrument
 from monitor.venues import base
-from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, RestRequest, Topic, Venue
+from monitor.venues.base import BookPolicy, ConnectionPlan, Limits, Ping, Poll, RestRequest, Topic, Venue
+from monitor.venues.candles import CANDLES, HOURS, CandleForm, candles_poll, read_candles
 from monitor.venues.packing import pack, read_listing, read_rows, symbols_in_order
 from monitor.venues.reading import Reader, Record, dumps, given, request_number, shown
 from monitor.venues.replies import ErrorCodes, check_reply
@@ -29,8 +30,9 @@ REST: Final = "https://www.okx.com"
 
 WINDOW: Final = 400
 DEEP_LEVELS: Final = 5000
-# A deep snapshot counts for 60 s: two may fail before it lapses. A little over 20 s, so that what else is asked finds its place.
-DEEP_SECONDS: Final = 20.1
+# A deep snapshot counts for 60 s: one may fail before it lapses, and after two it is missing for 3 s. Over 20 s, so that what else is
+# asked finds its place.
+DEEP_SECONDS: Final = 21.0
 BOOKS_PER_CONNECTION: Final = 25  # fewer than about 30 deep books are recommended
 BOOK_SILENCE: Final = 75.0  # an unchanged book sends a keep-alive after about 60 s
 STATUS: Final = "status"
@@ -78,6 +80,11 @@ DEEP: Final = BookGrammar(
     expects={("code",): "0"},
     default_kind=layout.KIND_SNAPSHOT,
 )
+# ["1770285600000","73000.5","73100","72950.1","73010","81234.5","812.345","59308112.7","1"]: volume is in the unit of trades, contracts or
+# (spot) coins. Newest first; hours begin alike in all of the venue's time zones.
+CANDLE: Final = CandleForm(
+    "ts", "low", "high", "close", "vol", columns=("ts", "open", "high", "low", "close", "vol")
+)  # fmt: skip
 TRADES: Final = TradeGrammar(
     rows=("data",),
     single=False,
@@ -103,7 +110,8 @@ LIMITS: Final = Limits(
     max_frame_bytes=4 << 20,
     ack_timeout_seconds=10,
     ping=Ping(text="ping", interval_seconds=20, pong_timeout_seconds=15),
-    # Limits are per endpoint: listing 20, deep book and margin tiers 10 requests in 2 s. One unit is the twentieth part.
+    # Limits are per endpoint: listing 20, deep book and margin tiers 10, candles 40, long/short ratio 5 requests in 2 s. One unit is the
+    # twentieth part.
     rest_weight=20,
     rest_window_seconds=2,
 )
@@ -264,6 +272,20 @@ class OkxVenue(Venue):
     def deep_request(self, instrument: Instrument) -> RestRequest | None:
         url = f"{REST}/api/v5/market/books-full?instId={quote(instrument.symbol)}&sz={DEEP_LEVELS}"
         return RestRequest("deep", url, 2, instrument.symbol)
+
+    def polls(self, instrument: Instrument) -> list[Poll]:
+        url = f"{REST}/api/v5/market/candles?instId={quote(instrument.symbol)}&bar=1H&limit={HOURS}"
+        return [candles_poll(url, 1, instrument.symbol)]
+
+    def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
+        reader = Reader(self.name, request.key, request.symbol or "")
+        data = reader.record(reader.load(body)).get("data")
+        # A candle does not say whose it is: the address did.
+        return read_candles(reader, data, CANDLE) if request.key == CANDLES else self.polled(reader, data)
+
+    def polled(self, reader: Reader, data: object) -> list[Fact]:
+        """Facts of the reply to a poll of this market's own; `reader.channel` is its key."""
+        raise reader.refused("not asked for")
 
     def check_reply(self, request: RestRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
         check_reply(self.name, request, status, headers, body, ERRORS, self.limits.rest_window_seconds)

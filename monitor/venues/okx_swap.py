@@ -24,6 +24,10 @@ from monitor.venues.reading import Reader, Record, given, shown
 
 MARK_SILENCE: Final = 30.0  # pushed on change, else every 10 s
 TIERS_SECONDS: Final = 12 * 3600.0
+RATIO: Final = f"{okx.REST}/api/v5/rubik/stat/contracts/long-short-account-ratio-contract"
+LONG_SHORT: Final = "long_short_ratio"
+# It is counted every five minutes; asked so often of thirty markets it would take the place of deep books. It changes slowly.
+LONG_SHORT_SECONDS: Final = 900.0
 LIQUIDATIONS: Final = "liquidation-orders:SWAP"
 SWAP: Final = "-SWAP"
 # ctVal * ctMult, for captures without a listing.
@@ -146,13 +150,21 @@ class OkxSwap(okx.OkxVenue):
 
     # -- REST
     def polls(self, instrument: Instrument) -> list[Poll]:
-        family = instrument.symbol.removesuffix(SWAP)
+        symbol, family = instrument.symbol, instrument.symbol.removesuffix(SWAP)
         url = f"{okx.REST}/api/v5/public/position-tiers?instType=SWAP&tdMode=cross&instFamily={family}"
-        return [Poll(RestRequest("poll", url, 2, instrument.symbol, key="margin_tiers"), TIERS_SECONDS)]
+        tiers = RestRequest("poll", url, 2, symbol, "margin_tiers")
+        ratio = RestRequest("poll", f"{RATIO}?instId={symbol}&period=5m&limit=1", 4, symbol, LONG_SHORT)
+        return [Poll(tiers, TIERS_SECONDS), Poll(ratio, LONG_SHORT_SECONDS), *super().polls(instrument)]
 
-    def parse_poll(self, request: RestRequest, body: bytes) -> list[Fact]:
-        reader = Reader(self.name, request.key, request.symbol or "")
-        rows = reader.rows(reader.record(reader.load(body)), "data")
+    def polled(self, reader: Reader, data: object) -> list[Fact]:
+        if reader.channel != LONG_SHORT:
+            return [self._margin_tiers(reader, reader.records(data, "data"))]
+        if not isinstance(data, list) or not all(isinstance(row, list) and len(row) >= 2 for row in data):
+            raise reader.refused("data is not an array of times and ratios")
+        rows = [{"ts": row[0], "ratio": row[1]} for row in data]
+        return [facts.LongShortRatio(reader.market, reader.positive(r, "ratio"), reader.time(r, "ts")) for r in rows]
+
+    def _margin_tiers(self, reader: Reader, rows: Sequence[Record]) -> Fact:
         tiers: list[facts.MarginTier] = []
         floor = Decimal(0)
         for row in sorted(rows, key=lambda row: reader.integer(row, "tier")):
@@ -165,4 +177,4 @@ class OkxSwap(okx.OkxVenue):
             floor = cap
         if not tiers:
             raise reader.refused("no tiers")
-        return [facts.MarginTiers(reader.market, tuple(tiers), "contracts", whole=True, venue_time=0)]
+        return facts.MarginTiers(reader.market, tuple(tiers), "contracts", whole=True, venue_time=0)

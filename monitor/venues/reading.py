@@ -65,7 +65,7 @@ class Reader:
 
     def record(self, value: object, what: str = "the frame") -> Record:
         if not isinstance(value, dict):
-            raise self.refused(f"{what} is not an object")
+            raise self.refused(f"{shown(what)} is not an object")  # dYdX keys its listing by symbol
         return value
 
     def child(self, record: Mapping[str, object], key: str) -> Record:

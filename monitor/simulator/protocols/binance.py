@@ -50,6 +50,7 @@ class BinanceFront(Front):
     weight_per_minute: ClassVar[int]
     depth_weights: ClassVar[Mapping[int, int]]
     listing_weight: ClassVar[int] = 1
+    weightless: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -163,7 +164,12 @@ class BinanceFront(Front):
             return 10
         if path == f"{self.api}/exchangeInfo":
             return self.listing_weight
-        return 0 if path == f"{self.api}/fundingInfo" else 1
+        if path == f"{self.api}/klines":
+            return self.candles_weight(int(query["limit"]) if query.get("limit", "").isdigit() else 500)
+        return 0 if path in (f"{self.api}/fundingInfo", *self.weightless) else 1
+
+    def candles_weight(self, limit: int) -> int:
+        return 1 if limit < 100 else 2 if limit < 500 else 5
 
     def dress(self, reply: RestReply) -> RestReply:
         headers = {"X-MBX-USED-WEIGHT-1M": str(self._weight.used), **reply.headers}

@@ -11,6 +11,7 @@ import orjson
 from monitor.simulator.market import Market, Trade
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.frames import Keyed, Standing, VenueClock, VenueFrames
+from monitor.simulator.protocols.histories import binance, newest
 from monitor.simulator.source import RestReply
 from monitor.simulator.streams import Changes, DiffStream, Row
 
@@ -133,7 +134,17 @@ class BinanceFrames(VenueFrames):
         symbol = query.get("symbol", "")
         if name == "depth":
             return self._book(symbol, query.get("limit", "500")) if symbol in self.markets else invalid_symbol()
+        if name == "klines":
+            return self._candles(symbol, query) if symbol in self.markets else invalid_symbol()
         return self.figure(name, symbol)
+
+    def _candles(self, symbol: str, query: Mapping[str, str]) -> RestReply:
+        if query.get("interval") != "1h":  # the only one simulated
+            return as_json({"code": -1120, "msg": "Invalid interval."}, 400)
+        rows = newest(self.hours(symbol), query.get("limit", ""), 1000, 500)
+        if rows is None:
+            return as_json({"code": -1130, "msg": "Data sent for parameter 'limit' is not valid."}, 400)
+        return as_json(binance(self.markets[symbol].spec, rows))
 
     def figure(self, name: str, symbol: str) -> RestReply | None:
         """A figure of one market ("": of all); None: no such address."""

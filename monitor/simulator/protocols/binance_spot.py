@@ -23,6 +23,9 @@ class BinanceSpotFront(BinanceFront):
     listing_weight = 20
     depth_weights: ClassVar[Mapping[int, int]] = {100: 5, 500: 25, 1000: 50, 5000: 250}
 
+    def candles_weight(self, limit: int) -> int:
+        return 2
+
     def error(self, code: int, text: str, number: object) -> str:
         return orjson.dumps({"error": {"code": code, "msg": text}, "id": number}).decode()
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from monitor.simulator.protocols.base import Session
 from monitor.simulator.protocols.binance import BinanceFront, channel_of
 
+ACCOUNT_RATIO = "/futures/data/globalLongShortAccountRatio"
 PUBLIC_CHANNELS = ("depth", "rpiDepth", "bookTicker", "trade")  # everything else lives on /market
 
 
@@ -21,6 +22,7 @@ class BinanceUsdmFront(BinanceFront):
     messages_per_second = 10
     weight_per_minute = 2400
     depth_weights: ClassVar[Mapping[int, int]] = {50: 2, 100: 5, 500: 10, 1000: 20}
+    weightless = (ACCOUNT_RATIO,)
 
     def served(self, session: Session, key: str) -> bool:
         """Whether this route carries the stream: if not, it was acknowledged and stays silent."""

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from monitor.simulator.market import Market
+from monitor.simulator.protocols.binance_frames import as_json
 from monitor.simulator.protocols.binance_futures_frames import BinanceFuturesFrames, contract_row
+from monitor.simulator.protocols.binance_usdm import ACCOUNT_RATIO
 from monitor.simulator.protocols.frames import next_funding
+from monitor.simulator.source import RestReply
 from monitor.simulator.specs import MINOR, SMALL, Size, market_spec
 
 MARKETS = (
@@ -51,6 +54,20 @@ class BinanceUsdmFrames(BinanceFuturesFrames):
             f'{{"e":"markPriceUpdate","E":{now},"s":"{symbol}","p":"{mark:.8f}","i":"{index:.8f}",'
             f'"P":"{index:.8f}","r":"{market.funding_rate:.8f}","ap":"{mark:.8f}","T":{next_funding(now)},"st":1}}'
         )
+
+    def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
+        if path != ACCOUNT_RATIO:
+            return super().rest(path, query)
+        symbol = query.get("symbol", "")
+        if symbol not in self.markets or query.get("period") != "5m":  # the only one simulated
+            return as_json([])
+        share = self.long_share(symbol)
+        row = {
+            "longAccount": f"{share:.4f}",
+            "shortAccount": f"{1 - share:.4f}",
+            "timestamp": self.stamp // 300_000 * 300_000,
+        }
+        return as_json([{"symbol": symbol, "longShortRatio": f"{share / (1 - share):.4f}", **row}])
 
     def listed(self, symbol: str, market: Market) -> Mapping[str, object]:
         spec = market.spec

@@ -12,6 +12,7 @@ from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.bybit_linear import rest_body
 from monitor.simulator.protocols.bybit_linear_listing import IN_USDT, Tier, listed, risk_limits
 from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, Standing, VenueClock, VenueFrames, next_funding
+from monitor.simulator.protocols.histories import bybit, newest
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import MINOR, SMALL, Size, market_spec
 from monitor.simulator.streams import Changes, Row, WindowStream
@@ -57,6 +58,8 @@ class BybitFrames(VenueFrames):
         "/v5/market/tickers",
         "/v5/market/open-interest",
         "/v5/market/risk-limit",
+        "/v5/market/account-ratio",
+        "/v5/market/kline",
     )
     tiers: ClassVar[tuple[Tier, ...]] = IN_USDT
 
@@ -230,6 +233,12 @@ class BybitFrames(VenueFrames):
         if path.endswith("risk-limit"):
             rows = risk_limits(symbol, self.tiers)
             return self._reply({"category": self.category, "list": rows, "nextPageCursor": ""})
+        if path.endswith("kline"):
+            return self._candles(symbol, query)
+        if path.endswith("account-ratio"):
+            share = self.long_share(symbol)
+            row = {"buyRatio": f"{share:.4f}", "sellRatio": f"{1 - share:.4f}", "timestamp": str(self.stamp)}
+            return self._reply({"list": [{"symbol": symbol, **row}], "nextPageCursor": ""})
         if path.endswith("orderbook"):
             return self._snapshot(symbol, query.get("limit", "25"))
         if path.endswith("tickers"):
@@ -237,6 +246,13 @@ class BybitFrames(VenueFrames):
         both = self._tickers[symbol]["openInterest"]
         rows = [{"openInterest": both, "timestamp": str(self.stamp)}]
         return self._reply({"symbol": symbol, "category": self.category, "list": rows, "nextPageCursor": ""})
+
+    def _candles(self, symbol: str, query: Mapping[str, str]) -> RestReply:
+        rows = newest(self.hours(symbol), query.get("limit", ""), 1000, 200)
+        if rows is None or query.get("interval") != "60":  # the only one simulated
+            return self._reply({}, 10001, "params error: Invalid period!")
+        result = {"symbol": symbol, "category": self.category, "list": bybit(self.markets[symbol].spec, rows)}
+        return self._reply(result)
 
     def _snapshot(self, symbol: str, limit: str) -> RestReply:
         if not limit.isdigit() or not 1 <= int(limit) <= ALWAYS:

@@ -33,7 +33,12 @@ class BybitSpotFrames(BybitFrames):
     venue: ClassVar[str] = VENUE
     category: ClassVar[str] = "spot"
     always: ClassVar[tuple[int, ...]] = ()
-    paths: ClassVar[tuple[str, ...]] = ("/v5/market/instruments-info", "/v5/market/tickers", FULL_BOOK)
+    paths: ClassVar[tuple[str, ...]] = (
+        "/v5/market/instruments-info",
+        "/v5/market/tickers",
+        "/v5/market/kline",
+        FULL_BOOK,
+    )
 
     def __init__(self, markets: Sequence[Market], clock: VenueClock) -> None:
         super().__init__(markets, clock)

@@ -17,6 +17,7 @@ from monitor.simulator.market import Market
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.coinbase import rfc3339
 from monitor.simulator.protocols.frames import Keyed, Standing, TextRow, VenueClock, VenueFrames
+from monitor.simulator.protocols.histories import coinbase
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import CURRENCY, MIDDLE, MINOR, MarketSpec, Size, market_spec
 from monitor.simulator.streams import Changes, DiffStream, Row, standing
@@ -27,6 +28,7 @@ FIRST_TRADE, FIRST_SEQUENCE = 995_098_700, 50_000_000
 MILLISECOND = 1_000_000
 NUMBER = re.compile(rb'"sequence_num":\d+,')
 PRODUCTS = "/api/v3/brokerage/market/products"
+CANDLES = re.compile(r"/products/([^/]+)/candles")
 
 MARKETS = (
     market_spec("coinbase", "BTC", "BTC-USD", tick="0.1", lot="0.00000001", kind="spot", quote="USD", trimmed=True, price_places=2, size=MIDDLE),
@@ -131,6 +133,10 @@ class CoinbaseFrames(VenueFrames):
 
     # -- REST
     def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
+        if (found := CANDLES.fullmatch(path)) and found[1] in self.markets:
+            if query != {"granularity": "3600"}:  # the only one simulated, and no range of it
+                return RestReply(400, b'{"message":"Unsupported granularity"}')
+            return RestReply(200, orjson.dumps(coinbase(self.markets[found[1]].spec, self.hours(found[1]))))
         if path != PRODUCTS:
             return None
         rows = [_listed(market.spec) for market in self.markets.values()]

@@ -15,6 +15,7 @@ from monitor.simulator.market import Market, Trade
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.deribit import BASE
 from monitor.simulator.protocols.frames import Keyed, Standing, TextRow, VenueClock, VenueFrames
+from monitor.simulator.protocols.histories import between, deribit
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import SMALL, MarketSpec, Size, market_spec
 from monitor.simulator.streams import DiffStream, Row, standing
@@ -186,6 +187,12 @@ class DeribitFrames(VenueFrames):
     def rest(self, path: str, query: Mapping[str, str]) -> RestReply | None:
         if path == f"{BASE}/status":
             return self._reply({"locked": "false"})
+        if path == f"{BASE}/get_tradingview_chart_data" and query.get("instrument_name") in self.markets:
+            symbol = query["instrument_name"]
+            hours = between(self.hours(symbol), query, "start_timestamp", "end_timestamp", 1)
+            if hours is None or query.get("resolution") != "60":  # the only one simulated
+                return None
+            return self._reply(deribit(self.markets[symbol].spec, hours))
         if path != f"{BASE}/get_instruments":
             return None
         rows = [_listed(market.spec) for market in self.markets.values()]

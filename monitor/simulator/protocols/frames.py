@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from monitor.simulator.history import HOUR_MS, Hour
 from monitor.simulator.market import Market
 from monitor.simulator.order_book import Ints
 from monitor.simulator.source import RestReply
@@ -66,6 +67,15 @@ class VenueFrames(ABC):
     @property
     def stamp(self) -> int:
         return self.clock.at(self.now_ms)
+
+    def hours(self, symbol: str) -> list[Hour]:
+        """A market's last hours, oldest first; the last one is running."""
+        return self.markets[symbol].hours(self.clock.at(0) // HOUR_MS, self.stamp // HOUR_MS)
+
+    def long_share(self, symbol: str) -> float:
+        """Of the accounts with a position: the share that is long."""
+        longs, shorts = (self.markets[symbol].ledger.holders(sign) for sign in (1, -1))
+        return longs / (longs + shorts)
 
     @abstractmethod
     def step(self, now_ms: int, touched: Mapping[str, Ints]) -> Iterable[Keyed]:

@@ -11,6 +11,7 @@ import orjson
 from monitor.simulator.market import LiquidationPrint, Market
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, Standing, VenueClock, VenueFrames, next_funding
+from monitor.simulator.protocols.histories import gate, newest
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import MINOR, SMALL, MarketSpec, Size, market_spec
 from monitor.simulator.streams import Changes, Row, WindowStream
@@ -197,6 +198,11 @@ class GateFrames(VenueFrames):
             case "tickers":
                 bodies = [orjson.loads(self._ticker(market, whole=True)) for market in self.markets.values()]
                 return RestReply(200, orjson.dumps([body["result"][0] for body in bodies]))
+            case "candlesticks" if symbol:
+                hours = newest(self.hours(symbol), query.get("limit", ""), 2000)
+                if hours is None or query.get("interval") != "1h":  # the only one simulated
+                    return RestReply(400, b'{"label":"INVALID_PARAM_VALUE","message":"invalid interval or limit"}')
+                return RestReply(200, orjson.dumps(gate(self.markets[symbol].spec, hours)))
             case "risk_limit_tiers":
                 rows = [
                     {

@@ -17,7 +17,8 @@ from monitor.simulator.source import RestReply
 
 ACCOUNTS = 10
 MESSAGES_A_MINUTE, CONNECTS_A_MINUTE, WEIGHT_A_MINUTE = 2_000, 30, 1_200
-LIGHT = {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
+LIGHT = ("l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus")
+WEIGHTS = {**dict.fromkeys(LIGHT, 2), "candleSnapshot": 23}  # one more for each 60 candles: taken for a week of hours
 CHANNELS = {"trades": Channel.TRADES, "activeAssetCtx": Channel.TICKER, "userFills": Channel.LIQUIDATIONS}
 WITHOUT_A_WORD = (1006, "")
 NOT_A_REQUEST = "Error parsing JSON into valid websocket request: "
@@ -95,7 +96,7 @@ class HyperliquidFront(Front):
 
     # -- REST
     def limit(self, path: str, query: Mapping[str, str], now: int) -> RestReply | None:
-        weight = 2 if query.get("type") in LIGHT else 20
+        weight = WEIGHTS.get(query.get("type", ""), 20)
         return None if self._weight.spend(weight, now) else self.rest_error(429, None)
 
     def symbol_of(self, path: str, query: Mapping[str, str]) -> str:

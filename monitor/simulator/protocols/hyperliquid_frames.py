@@ -16,6 +16,7 @@ import orjson
 from monitor.simulator.market import LiquidationPrint, Market, Trade
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, VenueClock, VenueFrames
+from monitor.simulator.protocols.histories import between, hyperliquid
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import MINOR, SMALL, MarketSpec, Size, market_spec
 from monitor.simulator.streams import BucketStream, Changes, SnapshotStream
@@ -197,6 +198,15 @@ class HyperliquidFrames(VenueFrames):
                 return RestReply(200, orjson.dumps([self._meta(), contexts]))
             case "exchangeStatus":
                 return RestReply(200, orjson.dumps({"specialStatuses": None, "time": self.stamp}))
+            case "candleSnapshot":
+                asked = {name: str(value) for name, value in orjson.loads(query.get("req", "{}")).items()}
+                market = self.markets.get(asked.get("coin", ""))
+                if market is None or asked.get("interval") != "1h":  # the only one simulated
+                    return None
+                rows = between(self.hours(market.spec.symbol), asked, "startTime", "endTime", 1)
+                if rows is None:
+                    return None
+                return RestReply(200, orjson.dumps(hyperliquid(market.spec, rows)))
             case "l2Book" if query.get("coin") in self.markets:
                 coin, figures = query["coin"], query.get("nSigFigs", "null")
                 if figures != "null" and figures not in self._slow[coin]:

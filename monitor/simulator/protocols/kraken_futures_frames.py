@@ -17,6 +17,7 @@ import orjson
 from monitor.simulator.market import Market, Trade
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.frames import FUNDING_HOURS, Keyed, Standing, TextRow, VenueClock, VenueFrames
+from monitor.simulator.protocols.histories import between, kraken_futures
 from monitor.simulator.source import RestReply
 from monitor.simulator.specs import MINOR, SMALL, MarketSpec, Size, market_spec
 from monitor.simulator.streams import Changes, DiffStream, singles, standing
@@ -26,6 +27,7 @@ HOUR_MS = 3_600_000
 HISTORY = 100  # trades that begin a subscription, newest first
 FIRST_SEQ, FIRST_TRADE = 326_072_249, 653_355
 BASE = "/derivatives/api/v3"
+CHARTS = "/api/charts/v1/trade/"
 
 MARKETS = (
     market_spec("kraken_futures", "BTC", "PF_XBTUSD", tick="1", lot="0.0001", quote="USD", size=SMALL),
@@ -150,6 +152,11 @@ class KrakenFuturesFrames(VenueFrames):
             return self._reply(instrumentStatus=[_calm(spec) for spec in specs])
         if path == f"{BASE}/tickers":
             return self._reply(tickers=[orjson.loads(self._ticker(market)) for market in self.markets.values()])
+        symbol, _, resolution = path.removeprefix(CHARTS).partition("/")
+        if symbol in self.markets and resolution == "1h":  # the only one simulated
+            rows = between(self.hours(symbol), query, "from", "to", 1000)
+            candles = kraken_futures(self.markets[symbol].spec, rows or [])
+            return RestReply(200, orjson.dumps({"candles": candles, "more_candles": False}))
         return None
 
     def _reply(self, **members: object) -> RestReply:

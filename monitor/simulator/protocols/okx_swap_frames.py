@@ -10,6 +10,7 @@ import orjson
 from monitor.simulator.market import LiquidationPrint, Market
 from monitor.simulator.order_book import Ints
 from monitor.simulator.protocols.frames import FUNDING_MS, Keyed, Standing, VenueClock, VenueFrames, next_funding
+from monitor.simulator.protocols.histories import okx_past
 from monitor.simulator.protocols.okx_swap import rest_body
 from monitor.simulator.protocols.okx_swap_listing import INVERSE, TIERS, swap
 from monitor.simulator.source import RestReply
@@ -251,6 +252,12 @@ class OkxFrames(VenueFrames):
                 if query.get("instType") != "SWAP" or f"{family}-SWAP" not in self.markets:
                     return _error("51000", "Parameter instFamily error")
                 return _json([{**tier, "instFamily": family} for tier in TIERS])
+            case "/api/v5/market/candles" | "/api/v5/rubik/stat/contracts/long-short-account-ratio-contract":
+                if symbol not in self.markets:
+                    return _error("51001", "Instrument ID does not exist")
+                past = self.hours(symbol), self.long_share(symbol), self.stamp
+                rows = okx_past(self.markets[symbol].spec, *past, query)
+                return _error("51000", "Parameter error") if rows is None else _json(rows)
             case "/api/v5/market/books" | "/api/v5/market/books-full":
                 full = path.endswith("full")
                 size, most = query.get("sz", "1"), FULL_BOOK_LEVELS if full else WINDOW

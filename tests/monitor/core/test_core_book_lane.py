@@ -582,7 +582,7 @@ def test_what_is_asked_for_is_what_the_venue_says() -> None:
     rig.tick(1)
     fetched = [c for c in rig.take() if isinstance(c, Fetch)]
     assert {(c.venue, c.request.purpose, c.request.key) for c in fetched} == {
-        (poll_of, "poll", poll.request.key)
+        (poll_of, poll.request.purpose, poll.request.key)
         for poll_of, listed in ((BINANCE, instrument(BINANCE)), (BYBIT, instrument(BYBIT)))
         for poll in (*VENUES[poll_of].polls(listed), *VENUES[poll_of].venue_polls([listed]))
     }

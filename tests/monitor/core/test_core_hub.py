@@ -444,5 +444,6 @@ def test_commands_are_handed_out_once() -> None:
     rig.begin(BINANCE)
     rig.frame(0.5, BINANCE, binance_change(101, 102, 100))
     rig.tick(1)
-    assert [c.request.purpose for c in rig.take() if isinstance(c, Fetch)] == ["poll"]
+    asked = [c.request.key for c in rig.take() if isinstance(c, Fetch)]
+    assert asked == ["open_interest", "candles", "long_short_ratio"]
     assert list(rig.hub.on_tick(at(1.5))) == []

@@ -636,7 +636,7 @@ def test_open_interest_is_asked_for_in_its_cadence_and_valued_at_the_mark() -> N
     for second in range(1, 95):
         rig.tick(second)
         for command in rig.take():
-            if isinstance(command, Fetch) and command.request.purpose == "poll":
+            if isinstance(command, Fetch) and command.request.key == "open_interest":
                 asked.append(second)
                 request = command.request
     assert [b - a for a, b in pairwise(asked)] == [30] * (len(asked) - 1)

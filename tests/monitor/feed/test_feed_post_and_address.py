@@ -178,11 +178,11 @@ async def test_an_address_that_is_none_is_a_failed_connect_without_its_text(addr
 def test_addresses_go_before_everything_else() -> None:
     assert PRIORITY[0] == "address"
     budget = RestBudget(TinyVenue().limits, 0.3, 3)
-    order = ["deep", "poll", "snapshot", "instruments", "address"]
+    order = ["deep", "history", "poll", "snapshot", "instruments", "address"]
     for purpose in order:
         budget.submit(RestRequest(purpose, "http://x/", 1, key=purpose), 0)  # type: ignore[arg-type]
     taken = []
     while (request := budget.take(0)) is not None:
         taken.append(request.purpose)
         budget.succeeded(request)
-    assert taken == ["address", "instruments", "snapshot", "poll", "deep"]
+    assert taken == ["address", "instruments", "snapshot", "poll", "history", "deep"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import product
 from typing import Literal
 
@@ -15,9 +16,11 @@ import pytest
 from sim_rig import SECOND, Rig
 
 from monitor.facts import Channel
+from monitor.money import notional_usd
 from monitor.simulator.protocols.registry import PROTOCOLS
 from monitor.simulator.recording_source import RecordingSource, listed_instruments, recorded
 from monitor.venues.base import BookPolicy, Topic
+from monitor.venues.candles import HOUR, HOURS
 
 SETTLED = 0.7  # seconds: more than the slowest push interval of a book that is kept change by change
 CHECKSUM_LEVELS = {"digits": 10, "tokens": 25}
@@ -186,6 +189,31 @@ def test_figures_are_near_the_truth_in_usd(rig: Rig) -> None:
         assert view.index_price is None or view.index_price == pytest.approx(market.index, rel=0.002)
         assert view.funding_rate_8h_ratio == pytest.approx(market.funding_rate, abs=5e-5)
         assert view.open_interest_usd == pytest.approx(rig.sim.world.open_interest_usd(rig.venue, symbol), rel=0.01)
+
+
+def test_the_past_week_and_who_is_long_are_known_where_the_venue_tells(rig: Rig) -> None:
+    for symbol, simulated in rig.simulated.items():
+        market = rig.market(symbol)
+        keys = {poll.request.key for poll in rig.module.polls(market.instrument)}
+        if "candles" not in keys:
+            assert market.candles is None
+            continue
+        rig.until(lambda market=market: market.candles, 60)
+        candles = market.candles
+        assert candles is not None
+        instrument, hour = market.instrument, candles.venue_time // HOUR
+        assert [row.open_time // HOUR for row in candles.rows] == list(range(hour - HOURS + 1, hour + 1))
+        truth = {each.number: each for each in simulated.hours(hour, hour)}
+        for row in candles.rows[:-1]:
+            was = truth[row.open_time // HOUR]
+            tick = float(simulated.spec.tick_size)
+            assert (row.low, row.high, row.close) == pytest.approx((was.low * tick, was.high * tick, was.close * tick))
+            usd = notional_usd(instrument, Decimal(str(row.volume)), Decimal(str(row.close)), 1.0)
+            assert usd == pytest.approx(was.lots * simulated.spec.worth(was.close * simulated.spec.tick_usd), rel=1e-4)
+        if "long_short_ratio" in keys:
+            rig.until(lambda market=market: market.figures.long_short_ratio, 60)
+            longs, shorts = (simulated.ledger.holders(sign) for sign in (1, -1))
+            assert market.figures.long_short_ratio == pytest.approx(longs / shorts, rel=0.1)
 
 
 def test_depth_is_near_the_truth_and_says_what_it_rests_on(rig: Rig) -> None:

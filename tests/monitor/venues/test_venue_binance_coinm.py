@@ -10,7 +10,7 @@ import orjson
 import pytest
 from binance_books import Driven
 from hot_frames import read_book, read_trades
-from venue_forms import lines, tardis_messages
+from venue_forms import lines, poll_of, tardis_messages
 
 from engines.book.outcome import Outcome
 from engines.wire import layout
@@ -300,7 +300,7 @@ def test_the_copied_brackets_of_usdm_equal_the_captured_ones(shared_data: Path) 
 # -- open interest
 def test_open_interest_is_polled_in_contracts() -> None:
     (btc,) = listing(row("BTCUSD_PERP", "BTC", 100))
-    (poll,) = VENUE.polls(btc)
+    poll = poll_of(VENUE, btc, "open_interest")
     assert poll.request.url == "https://dapi.binance.com/dapi/v1/openInterest?symbol=BTCUSD_PERP"
     body = b'{"symbol":"BTCUSD_PERP","pair":"BTCUSD","openInterest":"15004","contractType":"PERPETUAL","time":1591261042378}'
     VENUE.check_reply(poll.request, 200, {}, body)

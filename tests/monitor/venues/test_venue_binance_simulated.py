@@ -10,6 +10,7 @@ import orjson
 import pytest
 from binance_books import Driven
 from hot_frames import read_trades
+from venue_forms import poll_of
 
 from engines.book.outcome import Outcome
 from monitor.facts import (
@@ -246,7 +247,7 @@ def test_coinm_facts_equal_the_truth_and_the_other_universe_is_left_out() -> Non
     assert not any(isinstance(each, IndexPrice) for each in facts["btcusd_perp@markPrice@1s"])
     assert float(mark[-1].price) == pytest.approx(market.mark, rel=1e-3)
     assert index[-1].symbol == "BTCUSD_PERP"
-    (poll,) = simulated.venue.polls(simulated.markets["BTCUSD_PERP"])
+    poll = poll_of(simulated.venue, simulated.markets["BTCUSD_PERP"], "open_interest")
     (interest,) = simulated.venue.parse_poll(poll.request, simulated.ask(poll.request))
     assert isinstance(interest, OpenInterest)
     assert interest.quantity == market.ledger.open_interest  # contracts: one lot is one contract

@@ -209,7 +209,7 @@ def test_one_unreadable_row_costs_no_other_market() -> None:
 # -- polls
 def test_a_spot_market_has_no_figures_of_its_own_to_poll_and_no_margin() -> None:
     (btc,) = listing(row("BTCUSDT", "BTC"))
-    assert VENUE.polls(btc) == []
+    assert [poll.request.key for poll in VENUE.polls(btc)] == ["candles"]
     assert VENUE.documented_tiers(btc) is None
     assert VENUE.liquidation_coverage == "none"
 

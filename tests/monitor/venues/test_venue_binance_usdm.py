@@ -7,6 +7,7 @@ from decimal import Decimal
 import orjson
 import pytest
 from hot_frames import read_book, read_trades
+from venue_forms import poll_of
 
 from engines.wire import layout
 from monitor.errors import FrameError, RetryLater, VenueError, VenueStopped
@@ -281,7 +282,7 @@ def test_listing_changes_of_our_universe() -> None:
 
 def test_open_interest_is_polled() -> None:
     (instrument,) = listing(symbol_row("BTCUSDT", "BTC"))
-    (poll,) = VENUE.polls(instrument)
+    poll = poll_of(VENUE, instrument, "open_interest")
     assert poll.request.url == "https://fapi.binance.com/fapi/v1/openInterest?symbol=BTCUSDT"
     assert (poll.request.weight, poll.request.key) == (1, "open_interest")
     body = b'{"openInterest":"10659.509","symbol":"BTCUSDT","time":1589437530011}'

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from captured_books import CapturedBook
 from hot_frames import read_trades
-from venue_forms import nautilus_messages, sample_instruments, tardis_messages
+from venue_forms import nautilus_messages, poll_of, sample_instruments, tardis_messages
 
 from engines.book.outcome import Outcome
 from engines.wire import layout
@@ -147,7 +147,7 @@ SECOND = {"id": 2, "riskLimitValue": "300", "maintenanceMargin": 1, "initialMarg
 
 
 def test_tiers_of_the_page_count_coins_and_percent() -> None:
-    (poll,) = VENUE.polls(BTCUSD)
+    poll = poll_of(VENUE, BTCUSD, "margin_tiers")
     assert poll.request.url == "https://api.bybit.com/v5/market/risk-limit?category=inverse&symbol=BTCUSD"
     assert VENUE.parse_poll(poll.request, tiers_body(SECOND, PAGE | {"mmDeduction": ""})) == [
         MarginTiers(
@@ -164,7 +164,7 @@ def test_tiers_of_the_page_count_coins_and_percent() -> None:
 
 
 def test_tiers_with_a_deduction_are_taken_slice_by_slice() -> None:
-    (poll,) = VENUE.polls(BTCUSD)
+    poll = poll_of(VENUE, BTCUSD, "margin_tiers")
     (tiers,) = VENUE.parse_poll(
         poll.request,
         tiers_body(PAGE | {"mmDeduction": ""}, SECOND | {"mmDeduction": "0.75"}),
@@ -179,7 +179,7 @@ def test_tiers_with_a_deduction_are_taken_slice_by_slice() -> None:
 
 def test_fractions_are_told_from_percent_by_the_leverage() -> None:
     """The last tier of a linear market, as seen in 2026-09: a ratio of 0.6 at a leverage of 1 is no percent."""
-    (poll,) = VENUE.polls(BTCUSD)
+    poll = poll_of(VENUE, BTCUSD, "margin_tiers")
     deepest = {
         "id": 35,
         "riskLimitValue": "1200000000",
@@ -203,13 +203,13 @@ def test_fractions_are_told_from_percent_by_the_leverage() -> None:
     ],
 )
 def test_tiers_that_are_none(rows: list[dict[str, object]]) -> None:
-    (poll,) = VENUE.polls(BTCUSD)
+    poll = poll_of(VENUE, BTCUSD, "margin_tiers")
     with pytest.raises(FrameError, match=r"^bybit_inverse margin_tiers BTCUSD: "):
         VENUE.parse_poll(poll.request, tiers_body(*rows))
 
 
 def test_an_unknown_symbol_of_a_poll() -> None:
-    (poll,) = VENUE.polls(BTCUSD)
+    poll = poll_of(VENUE, BTCUSD, "margin_tiers")
     with pytest.raises(VenueError, match=r"BTCUSD.*10001"):
         VENUE.check_reply(
             poll.request, 200, {}, b'{"retCode":10001,"retMsg":"params error: symbol invalid","result":{}}'

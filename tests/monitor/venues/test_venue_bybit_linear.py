@@ -8,7 +8,7 @@ from decimal import Decimal
 import orjson
 import pytest
 from hot_frames import read_book, read_trades
-from venue_forms import sample_instruments
+from venue_forms import poll_of, sample_instruments
 
 from engines.wire import layout
 from engines.wire.errors import WireError
@@ -293,7 +293,7 @@ def test_the_listing_is_read_page_by_page() -> None:
 
 # -- margin tiers and status
 def test_margin_tiers_are_slices_of_value_in_usdt() -> None:
-    (poll,) = VENUE.polls(sample_instruments(VENUE, 1)[0])
+    poll = poll_of(VENUE, sample_instruments(VENUE, 1)[0], "margin_tiers")
     assert poll.request.url == "https://api.bybit.com/v5/market/risk-limit?category=linear&symbol=BTCUSDT"
     rows = [
         {"id": 1, "symbol": "BTCUSDT", "riskLimitValue": "2000000", "maintenanceMargin": "0.005", "initialMargin": "0.01",

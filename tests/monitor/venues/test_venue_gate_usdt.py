@@ -11,7 +11,7 @@ import orjson
 import pytest
 from captured_books import CapturedBook
 from hot_frames import read_book, read_trades
-from venue_forms import FORMS, lines, sample_instruments, tardis_messages
+from venue_forms import FORMS, lines, poll_of, sample_instruments, tardis_messages
 
 from engines.book.outcome import Outcome
 from engines.wire import layout
@@ -173,7 +173,7 @@ def test_the_listing_gives_coins_a_contract_and_parts_of_contracts_where_they_ar
 
 
 def test_tiers_have_deductions_and_a_halt_is_noticed() -> None:
-    (tiers,) = VENUE.polls(sample_instruments(VENUE, 1)[0])
+    tiers = poll_of(VENUE, sample_instruments(VENUE, 1)[0], "margin_tiers")
     assert VENUE.parse_poll(tiers.request, GOOD["rest:poll"]) == [
         MarginTiers(
             "BTC_USDT",

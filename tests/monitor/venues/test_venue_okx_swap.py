@@ -7,7 +7,7 @@ from decimal import Decimal
 import orjson
 import pytest
 from hot_frames import read_book, read_trades
-from venue_forms import sample_instruments
+from venue_forms import poll_of, sample_instruments
 
 from engines.wire import layout
 from engines.wire.errors import WireError
@@ -402,7 +402,7 @@ def tiers_body(*rows: dict[str, str]) -> bytes:
 
 
 def test_margin_tiers_are_in_contracts_and_hold_for_the_whole_position() -> None:
-    (poll,) = VENUE.polls(SWAP)
+    poll = poll_of(VENUE, SWAP, "margin_tiers")
     assert poll.request.url == (
         "https://www.okx.com/api/v5/public/position-tiers?instType=SWAP&tdMode=cross&instFamily=BTC-USDT"
     )
@@ -430,7 +430,7 @@ def test_margin_tiers_are_in_contracts_and_hold_for_the_whole_position() -> None
     ],
 )
 def test_tiers_that_are_none(rows: list[dict[str, str]]) -> None:
-    (poll,) = VENUE.polls(SWAP)
+    poll = poll_of(VENUE, SWAP, "margin_tiers")
     with pytest.raises(FrameError, match=r"^okx_swap margin_tiers BTC-USDT-SWAP: "):
         VENUE.parse_poll(poll.request, tiers_body(*rows))
 

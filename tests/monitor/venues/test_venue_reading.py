@@ -161,6 +161,7 @@ def test_messages_name_venue_channel_market_and_reason() -> None:
         "venue ticker BTC: a is not BTC: 'ETH'": lambda: READER.expect({"a": "ETH"}, "a", "BTC"),
         "venue ticker BTC: not JSON: '<html>\\\\n'": lambda: READER.load(b"<html>\n"),
         "venue ticker BTC: the frame is not an object": lambda: READER.record([]),
+        "venue ticker BTC: \\x1f is not an object": lambda: READER.record(None, "\x1f"),  # a name out of the frame
     }
     for message, provoke in cases.items():
         with pytest.raises(FrameError) as caught:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 import orjson
 
 from monitor.facts import Instrument
-from monitor.venues.base import Venue
+from monitor.venues.base import Poll, Venue
 
 # Coins as venues spell them: with digits, short, and long.
 COINS = [
@@ -40,6 +40,12 @@ def sample_instruments(venue: Venue, count: int) -> list[Instrument]:
         Instrument(venue.name, symbol, "X", "USDT", "USDT", kind, tick, tick)  # type: ignore[arg-type]
         for symbol in fitting[:count]
     ]
+
+
+def poll_of(venue: Venue, market: Instrument, key: str) -> Poll:
+    """One of the polls of a market."""
+    (found,) = (poll for poll in venue.polls(market) if poll.request.key == key)
+    return found
 
 
 class Forms(Protocol):

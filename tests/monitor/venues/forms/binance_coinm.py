@@ -31,5 +31,7 @@ GOOD: dict[str, bytes] = {
     "rest:snapshot": b'{"lastUpdateId":16769853,"symbol":"BTCUSD_PERP","pair":"BTCUSD","E":1591250106370,"T":1591250106368,'
     b'"bids":[["9638.0","431"]],"asks":[["9638.2","12"]]}',
     "rest:poll": b'{"symbol":"BTCUSD_PERP","pair":"BTCUSD","openInterest":"15004","contractType":"PERPETUAL","time":1591261042378}',
+    "rest:history:candles": b'[[1770285600000,"73000.0","73100.5","72950.1","73010.0","812345",1770289199999,"1112.7",4210,"401200","549.6","0"],'
+    b'[1770289200000,"73010.0","73020.0","72990.0","73015.5","10500",1770292799999,"14.4",60,"0","0","0"]]',
     "rest:error": b'{"code":-1121,"msg":"Invalid symbol."}',
 }  # fmt: skip

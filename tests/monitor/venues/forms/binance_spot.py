@@ -21,5 +21,7 @@ GOOD: dict[str, bytes] = {
     b'"quoteAsset":"USDT","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.01"},{"filterType":"LOT_SIZE","stepSize":"0.00001"}]}]}',
     "rest:snapshot": b'{"lastUpdateId":1027024,"bids":[["4.00000000","431.00000000"]],"asks":[["4.00000200","12.00000000"]]}',
     "rest:poll:system": b'{"status":0,"msg":"normal"}',
+    "rest:history:candles": b'[[1770285600000,"73000.0","73100.5","72950.1","73010.0","812.345",1770289199999,"59308112.7",4210,"401.2","29300000.1","0"],'
+    b'[1770289200000,"73010.0","73020.0","72990.0","73015.5","10.5",1770292799999,"766000.1",60,"0","0","0"]]',
     "rest:error": b'{"code":-1121,"msg":"Invalid symbol."}',
 }  # fmt: skip

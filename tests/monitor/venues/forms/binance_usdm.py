@@ -23,5 +23,9 @@ GOOD: dict[str, bytes] = {
     b'"USDT","marginAsset":"USDT","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.1"},{"filterType":"LOT_SIZE","stepSize":"1"}]}]}',
     "rest:instruments:first": b'[{"symbol":"BLZUSDT","fundingIntervalHours":4}]',
     "rest:poll": b'{"openInterest":"10659.509","symbol":"BTCUSDT","time":1589437530011}',
+    "rest:poll:long_short_ratio": b'[{"symbol":"BTCUSDT","longShortRatio":"0.1960","longAccount":"0.6622","shortAccount":"0.3378",'
+    b'"timestamp":1591261042378}]',
+    "rest:history:candles": b'[[1770285600000,"73000.0","73100.5","72950.1","73010.0","812.345",1770289199999,"59308112.7",4210,"401.2","29300000.1","0"],'
+    b'[1770289200000,"73010.0","73020.0","72990.0","73015.5","10.5",1770292799999,"766000.1",60,"0","0","0"]]',
     "rest:error": b'{"code":-1121,"msg":"Invalid symbol."}',
 }  # fmt: skip

@@ -32,5 +32,9 @@ GOOD: dict[str, bytes] = {
     b'"maxLeverage":"90.00","mmDeduction":"1200"}],"nextPageCursor":""},"time":1672054488010}',
     "rest:poll:status": b'{"retCode":0,"retMsg":"","result":{"list":[{"id":"4d95","title":"t06","state":"scheduled","begin":'
     b'"1751596902000","end":"1751597011000","serviceTypes":[5],"product":[1],"maintainType":1,"env":1}]},"time":1751858399649}',
+    "rest:history:candles": b'{"retCode":0,"retMsg":"OK","result":{"symbol":"BTCUSDT","category":"linear","list":[["1770289200000","73010",'
+    b'"73020","72990","73015.5","10.5","766000.1"],["1770285600000","73000","73100.5","72950.1","73010","812.345","59308112.7"]]},"time":1770290000000}',
+    "rest:poll:long_short_ratio": b'{"retCode":0,"retMsg":"OK","result":{"list":[{"symbol":"BTCUSDT","buyRatio":"0.5777","sellRatio":"0.4223",'
+    b'"timestamp":"1695772800000"}]},"time":1695785131028}',
     "rest:error": b'{"retCode":10001,"retMsg":"params error"}',
 }  # fmt: skip

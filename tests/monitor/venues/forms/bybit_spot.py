@@ -37,5 +37,7 @@ GOOD: dict[str, bytes] = {
     b'"ts":1784103578352,"u":439925,"seq":2164890076,"cts":1784103578350},"retExtInfo":{},"time":1784103579732}',
     "rest:poll:status": b'{"retCode":0,"retMsg":"","result":{"list":[{"id":"4d95","title":"t06","state":"scheduled","begin":'
     b'"1751596902000","end":"1751597011000","serviceTypes":[5],"product":[2],"maintainType":1,"env":1}]},"time":1751858399649}',
+    "rest:history:candles": b'{"retCode":0,"retMsg":"OK","result":{"symbol":"BTCUSDT","category":"spot","list":[["1770289200000","73010",'
+    b'"73020","72990","73015.5","10.5","766000.1"],["1770285600000","73000","73100.5","72950.1","73010","812.345","59308112.7"]]},"time":1770290000000}',
     "rest:error": b'{"retCode":10001,"retMsg":"params error"}',
 }  # fmt: skip

@@ -59,6 +59,10 @@ GOOD: list[tuple[str, bytes]] = [
         b'"num_products":1,"pagination":null}',
     ),
     (
+        "rest:history:candles",
+        b"[[1770289200,72990,73020,73010,73015.5,10.5],[1770285600,72950.1,73100.5,73000,73010,812.345]]",
+    ),
+    (
         "rest:error",
         b'{"error":"NOT_FOUND","error_details":"valid product_id is required","message":"valid product_id is required"}',
     ),

@@ -78,5 +78,11 @@ GOOD: list[tuple[str, bytes]] = [
         b'{"jsonrpc":"2.0","result":{"locked":"partial","locked_indices":["sol_usdc"]},"usIn":1790133840000000,'
         b'"usOut":1790133840000100,"usDiff":100,"testnet":false}',
     ),
+    (
+        "rest:history:candles",
+        b'{"jsonrpc":"2.0","result":{"volume":[812.345,0.1],"ticks":[1770285600000,1770289200000],"status":"ok","open":[73000.0,73010.0],'
+        b'"low":[72950.1,72990.0],"high":[73100.5,73020.0],"cost":[59308110.0,766160.0],"close":[73010.0,73015.5]},'
+        b'"usIn":1790133840000000,"usOut":1790133840000100,"usDiff":100,"testnet":false}',
+    ),
     ("rest:error", b'{"jsonrpc":"2.0","id":1,"error":{"code":10028,"message":"too_many_requests","data":null}}'),
 ]

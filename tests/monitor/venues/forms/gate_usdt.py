@@ -34,5 +34,7 @@ GOOD: dict[str, bytes] = {
     "rest:instruments": b'[{"name":"BTC_USDT","type":"direct","quanto_multiplier":"0.0001","order_price_round":"0.1","order_size_min":1,"enable_decimal":false,'
     b'"funding_interval":28800,"status":"trading","in_delisting":false}]',
     "rest:poll": b'[{"tier":1,"risk_limit":"1000000","initial_rate":"0.01","maintenance_rate":"0.005","leverage_max":"100","contract":"BTC_USDT","deduction":"0"}]',
+    "rest:history:candles": b'[{"t":1770285600,"v":"812345.5","c":"73010","h":"73100.5","l":"72950.1","o":"73000","sum":"59308112.7"},'
+    b'{"t":1770289200,"v":10,"c":"73015.5","h":"73020","l":"72990","o":"73010","sum":"73.0"}]',
     "rest:error": b'{"label":"CONTRACT_NOT_FOUND","message":"contract not found"}',
 }  # fmt: skip

@@ -60,5 +60,10 @@ GOOD: list[tuple[str, bytes]] = [
         b'"priceDislocationDirection":"ABOVE_UPPER_BOUND","experiencingExtremeVolatility":true,'
         b'"extremeVolatilityInitialMarginMultiplier":2}],"serverTime":"2026-11-22T00:34:37.524Z"}',
     ),
+    (
+        "rest:history:candles",
+        b'{"candles":[{"time":1770285600000,"open":"73000.0","high":"73100.5","low":"72950.1","close":"73010","volume":"812.345"},'
+        b'{"time":1770289200000,"open":"73010","high":"73020","low":"72990","close":"73015.5","volume":10.5}],"more_candles":false}',
+    ),
     ("rest:error", b'{"result":"error","error":"apiLimitExceeded","serverTime":"2026-11-22T00:34:37.524Z"}'),
 ]

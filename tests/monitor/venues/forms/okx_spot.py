@@ -27,5 +27,7 @@ GOOD: dict[str, bytes] = {
     "rest:instruments": b'{"code":"0","data":[{"instType":"SPOT","instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","settleCcy":"",'
     b'"ctVal":"","tickSz":"0.1","lotSz":"0.00000001","minSz":"0.00001","state":"live"}]}',
     "rest:deep": b'{"code":"0","msg":"","data":[{"asks":[["67500.2","12","3"]],"bids":[["67500.1","9.5","4"]],"ts":"1785096000123"}]}',
+    "rest:history:candles": b'{"code":"0","msg":"","data":[["1770289200000","73010","73020","72990","73015.5","10.5","0.1","766.1","0"],'
+    b'["1770285600000","73000","73100.5","72950.1","73010","812.345","59308112.7","59308112.7","1"]]}',
     "rest:error": b'{"code":"51001","msg":"no such instrument"}',
 }  # fmt: skip

@@ -27,5 +27,8 @@ GOOD: dict[str, bytes] = {
     b'"ctMult":"1","settleCcy":"USDT","tickSz":"0.1","lotSz":"1","state":"live"}]}',
     "rest:poll:margin_tiers": b'{"code":"0","msg":"","data":[{"instFamily":"BTC-USDT","tier":"1","minSz":"0","maxSz":"500","mmr":"0.004",'
     b'"imr":"0.01","maxLever":"100"},{"instFamily":"BTC-USDT","tier":"2","minSz":"501","maxSz":"1000","mmr":"0.005","imr":"0.0125","maxLever":"80"}]}',
+    "rest:history:candles": b'{"code":"0","msg":"","data":[["1770289200000","73010","73020","72990","73015.5","10.5","0.1","766.1","0"],'
+    b'["1770285600000","73000","73100.5","72950.1","73010","81234.5","812.345","59308112.7","1"]]}',
+    "rest:poll:long_short_ratio": b'{"code":"0","msg":"","data":[["1770285600000","1.3702"]]}',
     "rest:error": b'{"code":"51001","msg":"no such instrument"}',
 }  # fmt: skip
