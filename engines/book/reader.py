@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from engines.book.absorption import UNKNOWN, absorption
 from engines.book.around import report_around
 from engines.book.bands import SIDES, BandReport, BandSet, Basis, Cost, Reference, Side, Top
 from engines.book.depth import FIGURES, KIND, UNREADABLE, Depth, depth_figures, readable
@@ -28,6 +29,8 @@ from engines.book.sums import DEEP_FRESH, FLOOR_ALLOWED, SNAPSHOT
 from engines.book.sums import LIVE as LIVE_BASIS
 from engines.book.worth import Worth
 from engines.wire.layout import ASK, BID
+
+Floats = npt.NDArray[np.float64]
 
 __all__ = ["DEEP_FRESH_FOR", "RESYNC_REASONS", "SECOND", "BookReader", "Reason"]
 
@@ -252,6 +255,32 @@ class BookReader:
             kinds = figures[:, KIND]
             kinds[kinds == LIVE_BASIS] = SNAPSHOT
         return Depth(bands, figures)
+
+    def absorption(self, side: Side, drops: Floats, at: int, known: Floats, whole: Floats) -> float | None:
+        """Coins resting within each drop from the mid: what is known of them, and with what lies beyond taken as the last density.
+
+        Args:
+            drops: float64[n], ascending from 0. known, whole: float64[n], written; 0 when the book cannot be read.
+
+        Returns:
+            The drop up to which every level is known; None when the book cannot be read.
+        """
+        deep = self._fresh_deep(at)
+        flags = (FLOOR_ALLOWED if self.floor_allowed(at) else 0) | (0 if deep is None else DEEP_FRESH)
+        worth = self.worth
+        unit = worth.lot_unit * worth.unit_multiplier
+        reach = absorption(
+            self._block,
+            self._block if deep is None else deep,
+            SIDES.index(side),
+            flags,
+            drops,
+            unit / worth.tick_unit if worth.inverse else unit,
+            1 if worth.inverse else 0,
+            known,
+            whole,
+        )
+        return None if reach == UNKNOWN else float(reach)
 
     def cost(
         self, action: Literal["sell", "buy"], notionals: Sequence[float], reference: Reference = "mid"

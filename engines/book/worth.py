@@ -45,6 +45,11 @@ class Worth:
         object.__setattr__(self, "lot_tick_unit", float(lot * self.scale.price.step))
         object.__setattr__(self, "tick_unit", self.scale.price.unit_lossy)
 
+    @property
+    def size_unit(self) -> float:
+        """What open interest and traded sizes are counted in, of one lot: coins; inverse: quote units."""
+        return self.lot_unit if self.inverse else self.lot_unit * self.unit_multiplier
+
     def quote(self, sums: RawSums) -> float:
         """Quote currency."""
         return sums.lots * self.lot_unit if self.inverse else sums.lot_ticks * self.lot_tick_unit
