@@ -107,6 +107,7 @@ class _Reply:
         self._rows = data if isinstance(data, list) else [data]
 
     def markets(self) -> Iterator[_Listed]:
+        listed: set[tuple[str, str]] = set()
         for number, row in enumerate(self._rows):
             where = f"[{number}]"
             brackets = row.get("brackets") if isinstance(row, dict) else None
@@ -117,7 +118,27 @@ class _Reply:
                 tiers = listed_brackets(Reader(venue, "tiers"), row, unit)  # type: ignore[arg-type]
             except FrameError as error:
                 refuse(self._source, f"{where}: {error}")
+            for tier, due in zip(tiers.tiers, continuous(tiers.tiers), strict=True):
+                if (
+                    tier.deduction is not None
+                    and abs(tier.deduction - due) > SLACK * tier.floor * tier.maintenance_ratio
+                ):
+                    refuse(
+                        self._source,
+                        f"{where}: cum of {tier.deduction:f} leaves a step in the margin; {due.normalize():f} is due",
+                    )
+            if (venue, tiers.symbol) in listed:
+                refuse(self._source, f"{where}: {tiers.symbol} stands twice")
+            listed.add((venue, tiers.symbol))
             yield _Listed(venue, _named(tiers, self._name, None))
+
+
+def continuous(tiers: Sequence[MarginTier]) -> list[Decimal]:
+    """The deductions that make the margin continuous over the tiers."""
+    due = [Decimal(0)]
+    for low, high in pairwise(tiers):
+        due.append(due[-1] + high.floor * (high.maintenance_ratio - low.maintenance_ratio))
+    return due
 
 
 def _named(tiers: MarginTiers, name: str, as_of: date | None) -> MarginTiers:
@@ -208,9 +229,7 @@ class _Form:
             self._refuse(
                 (*path, "deduction"), "where the whole position takes its tier's ratio there is none; leave it out"
             )
-        due = Decimal(0)
-        for low, high in pairwise(tiers):
-            due += high.floor * (high.maintenance_ratio - low.maintenance_ratio)
+        due = continuous(tiers)[-1]
         if abs(tier.deduction - due) > SLACK * tier.floor * tier.maintenance_ratio:
             self._refuse(
                 (*path, "deduction"),

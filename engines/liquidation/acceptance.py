@@ -30,7 +30,8 @@ def poisson_deviance(observed: float, predicted: float) -> float:
         return math.nan
     if predicted == 0.0:
         return math.inf if observed > 0.0 else 0.0
-    return 2.0 * ((observed * math.log(observed / predicted) if observed > 0.0 else 0.0) - (observed - predicted))
+    found = (observed * math.log(observed / predicted) if observed > 0.0 else 0.0) - (observed - predicted)
+    return 2.0 * max(0.0, found)  # rounding may leave a hair below
 
 
 def ranks(values: Floats) -> Floats:
@@ -148,7 +149,7 @@ class MapScore:
             sums = [float(value) for value in stored["sums"]]
             pairs = [(float(first), float(second)) for first, second in stored["pairs"]]
             events = int(stored["events"])
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise ValueError(f"not a stored score: {problem!r}") from problem
         values = [*sums, *(value for pair in pairs for value in pair), events]
         if len(sums) != 5 or not all(math.isfinite(value) and value >= 0.0 for value in values):

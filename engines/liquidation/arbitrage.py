@@ -143,7 +143,7 @@ def level_out(
         low = _root(x, cells, per_unit, absorption, active, sales, 1.0, 1.0, 0.0, band, least, most - band, guess_low)
         high = low + band
         bought, sold = buys_and_sells(x, cells, per_unit, absorption, active, sales, low, high)
-        volume = 0.5 * (bought + sold)
+        volume = min(bought, sold)  # equal, unless some book cannot take its part
         if volume > max_volume:
             high = _root(
                 x, cells, per_unit, absorption, active, sales, 1.0, 0.0, max_volume, 0.0, least, most, guess_high
@@ -151,6 +151,7 @@ def level_out(
             low = _root(
                 x, cells, per_unit, absorption, active, sales, 0.0, 1.0, -max_volume, 0.0, least, most, guess_low
             )
+            low = min(low, high - band)
             volume, found[BOUND] = max_volume, 1.0
         found[VOLUME], found[LOW], found[HIGH] = volume, low, high
         for k in range(active.shape[0]):
@@ -200,7 +201,7 @@ def settle(
     Returns SETTLED, NOT_SETTLED or NOT_ABSORBED.
     """
     band = min(band, farthest)  # wider than any gap there can be
-    found[LOW] = found[HIGH] = 0.0
+    found[:] = 0.0
     for k in range(active.shape[0]):
         sales[active[k]] = own[active[k]]
     for done in range(1, max_rounds + 1):

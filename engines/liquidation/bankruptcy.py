@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.kernel import F64, F64_1, I64, READ_F64_1, kernel
-from engines.liquidation.price import price_or_none, sensible
+from engines.liquidation.price import difference, price_or_none, sensible
 
 
 @kernel(F64(I64, F64, F64, F64))
@@ -16,7 +16,7 @@ def linear(side: int, quantity: float, entry: float, margin: float) -> float:
     """BP = EP - s M/q, where the margin is gone; isolated: EP (1 - s/L). NaN: no price above 0 takes all of it."""
     if not sensible(side, quantity, entry, 0.0):
         return math.nan
-    return price_or_none(entry - side * margin / quantity, 1.0)
+    return price_or_none(difference(entry, side * margin / quantity), 1.0)
 
 
 @kernel(F64(I64, F64, F64, F64))

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.kernel import F64, F64_1, I64, kernel
 from engines.liquidation.priors import SURVIVAL
 
 FORGETTING: Final = 0.999  # per 5-minute interval
@@ -44,8 +45,14 @@ def fit_survival(crossed: Floats, observed: Floats, start: Floats, steps: int) -
 class OnlineSurvival:
     """The same, one interval at a time: a <- f a + X eta y/yhat, b <- f b + X, eta = a/b, prior a = eta0 b0."""
 
-    def __init__(self, prior_weight: Floats, prior: Floats | float = SURVIVAL, forgetting: float = FORGETTING) -> None:
-        """prior_weight float64[l]: b0, coins crossed that the prior is worth."""
+    def __init__(
+        self,
+        prior_weight: Floats,
+        prior: Floats | float = SURVIVAL,
+        forgetting: float = FORGETTING,
+        most: Floats | None = None,
+    ) -> None:
+        """prior_weight float64[l]: b0, coins crossed that the prior is worth. most float64[l]: the most each eta may be (a share: 1)."""
         self._b = np.array(prior_weight, np.float64)
         if not np.all(self._b > 0.0):
             raise ValueError("the prior of every bucket needs a weight")
@@ -53,24 +60,31 @@ class OnlineSurvival:
         self._a = self._b * self._eta0
         self._forgetting = forgetting
         self._weight0 = self._b.copy()
+        self._most = most
+        self._eta = self._eta0
 
     @property
     def survival(self) -> Floats:
         """eta float64[l]; may exceed 1 where more was liquidated than was thought to be there."""
-        return np.divide(self._a, self._b, out=self._eta0.copy(), where=self._b > 1e-9 * self._weight0)
+        return self._eta.copy()
 
     def predict(self, crossed: Floats) -> float:
         """Expected liquidations of an interval, before it is learned from; NaN when X is unknown."""
-        return float(crossed @ self.survival)
+        return float(crossed @ self._eta)
 
     def update(self, crossed: Floats, observed: float) -> None:
         """Learns from one interval; one whose y is unknown, negative, or where nothing was crossed teaches nothing."""
         predicted = self.predict(crossed)
         if not (math.isfinite(predicted) and predicted > 0.0 and math.isfinite(observed) and observed >= 0.0):
             return
-        eta = self.survival
-        self._a = self._forgetting * self._a + crossed * eta * (observed / predicted)
+        self._a = self._forgetting * self._a + crossed * self._eta * (observed / predicted)
         self._b = self._forgetting * self._b + crossed
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._eta = np.divide(self._a, self._b, out=self._eta0.copy(), where=self._b > 1e-9 * self._weight0)
+        if self._most is not None:
+            self._eta = np.minimum(self._eta, self._most)
 
     def dump(self) -> dict[str, Any]:
         return {"a": self._a.tolist(), "b": self._b.tolist()}
@@ -79,12 +93,13 @@ class OnlineSurvival:
         """Takes a `dump` over; ValueError for another shape."""
         try:
             a, b = np.array(stored["a"], np.float64), np.array(stored["b"], np.float64)
-        except (KeyError, TypeError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise ValueError(f"not a stored survival: {problem!r}") from problem
         finite = a.shape == b.shape == self._b.shape and bool(np.isfinite(a).all() and np.isfinite(b).all())
         if not finite or np.any(a < 0.0) or np.any(b < 0.0):
             raise ValueError("stored survival has another shape or impossible values")
         self._a, self._b = a, b
+        self._refresh()
 
 
 def null_crossed(open_interest: float, reference: float, extreme: float) -> float:
@@ -97,18 +112,16 @@ def null_crossed(open_interest: float, reference: float, extreme: float) -> floa
     return open_interest * abs(extreme / reference - 1.0)
 
 
-def diffuse_distances(distance: Floats) -> Floats:
-    """float64[2, n]: what a distance float64[n] counts for the diffuse rate and for its curvature."""
-    inside = np.minimum(distance, DIFFUSE_REACH)
-    return np.stack([distance, inside * (2.0 * distance - inside) / DIFFUSE_SCALE])
-
-
-def diffuse_share(rates: tuple[float, float], moves: Floats, begin: float) -> Floats:
-    """Share of the open interest that is liquidated, whatever the buckets say, by moves float64[n] beyond the distance `begin`."""
-    linear, curved = diffuse_distances(np.append(moves, begin))
-    expected = rates[0] * linear + rates[1] * curved
-    share: Floats = np.maximum(0.0, expected[:-1] - expected[-1])
-    return share
+@kernel(I64(F64, F64, F64_1, F64, F64, F64_1))
+def add_diffuse(rate: float, curvature: float, moves: Floats, begin: float, coins: float, out: Floats) -> int:
+    """Adds to `out` float64[n] what is liquidated of `coins` by moves float64[n], whatever the buckets say, beyond the distance `begin`."""
+    inside = min(begin, DIFFUSE_REACH)
+    before = rate * begin + curvature * (inside * (2.0 * begin - inside) / DIFFUSE_SCALE)
+    for i in range(moves.shape[0]):
+        inside = min(moves[i], DIFFUSE_REACH)
+        expected = rate * moves[i] + curvature * (inside * (2.0 * moves[i] - inside) / DIFFUSE_SCALE)
+        out[i] += coins * max(0.0, expected - before)
+    return int(moves.shape[0])
 
 
 def with_diffuse(crossed: Floats, open_interest: float, reference: float, extreme: float) -> Floats:
@@ -119,7 +132,10 @@ def with_diffuse(crossed: Floats, open_interest: float, reference: float, extrem
     """
     found = np.empty(len(crossed) + 1)
     found[:-1] = crossed
-    found[[0, -1]] = open_interest * diffuse_distances(np.array([abs(extreme / reference - 1.0)]))[:, 0]
+    distance = abs(extreme / reference - 1.0)
+    inside = min(distance, DIFFUSE_REACH)
+    found[0] = open_interest * distance
+    found[-1] = open_interest * inside * (2.0 * distance - inside) / DIFFUSE_SCALE
     return found
 
 
@@ -135,6 +151,18 @@ class NullRate:
     @property
     def rate(self) -> float:
         return self._a / self._b
+
+    def dump(self) -> list[float]:
+        return [self._a, self._b]
+
+    def load(self, stored: object) -> None:
+        """Takes a `dump` over; ValueError for another shape or values no rate can have."""
+        if not (isinstance(stored, list) and len(stored) == 2 and all(isinstance(x, int | float) for x in stored)):
+            raise ValueError("not a stored rate")
+        a, b = float(stored[0]), float(stored[1])
+        if not (0.0 < a < math.inf and 0.0 < b < math.inf):
+            raise ValueError("a stored rate is not positive")
+        self._a, self._b = a, b
 
     def predict(self, crossed: float) -> float:
         return self.rate * crossed

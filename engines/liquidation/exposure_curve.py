@@ -49,7 +49,9 @@ def cumulate(
                     shift = funding * (1.0 - funding * (0.5 - funding / 3.0))
                     # In half bins, from the centre of the lowest one.
                     position = 2 * (at - window[side]) + 0.5 + 2.0 * (moment[row, slot] / held + shift) / width
-                    position = min(max(position, 0.0), halves - 1.000001)
+                    position = (
+                        min(position, halves - 1.000001) if position >= 0.0 else 0.0
+                    )  # also for what is no number
                     left = int(position)
                     held *= ledger[SCALE + side]
                     right = (position - left) * held

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.liquidation import exposure as state
-from engines.liquidation.calibration import diffuse_share
+from engines.liquidation.calibration import add_diffuse
 from engines.liquidation.exposure_curve import cumulate, read_curve
 from engines.liquidation.exposure_intake import MAX_AMOUNT, MAX_PRICE, MIN_PRICE, is_price, read_interval
 from engines.liquidation.exposure_step import advance, fill, settle, side_total
@@ -217,7 +217,8 @@ class ExposureMap:
         self._read(side, reference, start, -1.0 if falls else 1.0, moves, out, scale, raw)
         if not raw and self._diffuse != (0.0, 0.0):
             coins = self.open_interest / reference if self.parameters.inverse else self.open_interest
-            out += scale * coins * diffuse_share(self._diffuse, moves, abs(start / reference - 1.0))
+            add_diffuse(*self._diffuse, moves, abs(start / reference - 1.0), scale * coins, out)
+            np.minimum(out, scale * coins, out=out)  # nobody can be liquidated twice
         return True
 
     def profile(

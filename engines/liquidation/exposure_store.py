@@ -11,11 +11,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.liquidation.exposure import BINS, FUNDING, INDEX, LEDGER, OPEN_INTEREST, SCALE
+from engines.liquidation.exposure import BINS, FUNDING, INDEX, LEDGER, OPEN_INTEREST, SCALE, UNLEVERED
 from engines.liquidation.exposure_types import MapParameters
 
 FORM: Final = 1
 _MAX_BYTES: Final = 4 * BINS
+_FARTHEST_LOG: Final = 36.0  # of a liquidation price: prices end at 1e15
+_MOST_FUNDING: Final = 1e15
+_PACKED: Final = 1e-4  # what float32 may lose of a side's sum
 Restored = tuple[
     NDArray[np.float64],
     NDArray[np.float64],
@@ -95,6 +98,10 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
         or min(rate, curvature) < 0.0
     ):
         raise ValueError("stored map has negative amounts or survival outside [0, 1]")
+    if np.any(np.abs(window) * parameters.bin_width > _FARTHEST_LOG) or np.any(
+        np.abs(ledger[[FUNDING, INDEX]]) > _MOST_FUNDING
+    ):
+        raise ValueError("stored map lies where no price is")
     quantity, moment = np.zeros((rows, BINS)), np.zeros((rows, BINS))
     extent = np.tile(np.array([1, 0], np.int64), (rows, 1))
     for row, (first, last, held_text, offset_text) in enumerate(stored["rows"]):
@@ -111,6 +118,10 @@ def _read(parameters: MapParameters, stored: dict[str, Any]) -> Restored:
         quantity[row, slots] = held * ledger[OPEN_INTEREST]
         moment[row, slots] = quantity[row, slots] * offsets
         extent[row] = (low, high)
+    for side in range(2):
+        levered = quantity[side * (n - 1) : (side + 1) * (n - 1)].sum() + ledger[UNLEVERED + side]
+        if stored["seeded"] and abs(levered - ledger[OPEN_INTEREST]) > _PACKED * ledger[OPEN_INTEREST]:
+            raise ValueError("a side of the stored map does not hold the open interest")
     return quantity, moment, extent, window, ledger, survival, (rate, curvature), stored["seeded"]
 
 

@@ -73,8 +73,10 @@ class MapParameters:
             raise ValueError(f"half-life must be positive: {self.half_life_seconds}")
         if not all(0.0 <= rate < math.inf for rate in (self.diffuse_rate, self.diffuse_curvature)):
             raise ValueError(f"diffuse rates must not be negative: {self.diffuse_rate}, {self.diffuse_curvature}")
-        if not 1e-5 <= self.bin_width <= 1e-2:
-            raise ValueError(f"bin width must be in [1e-5, 1e-2]: {self.bin_width}")
+        if (
+            not 4e-4 <= self.bin_width <= 1e-2
+        ):  # below, the ring of bins would not reach the liquidation prices of low leverage
+            raise ValueError(f"bin width must be in [4e-4, 1e-2]: {self.bin_width}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,23 +29,22 @@ def fraction_to_restore(equity: float, notional: float, rate: float, deduction: 
 class Release:
     """How a venue family sends a triggered cohort to its book.
 
-    at_once: the share that goes when it triggers (phi). rest_seconds: after how long the rest follows; None: only as the mark goes
-        on and triggers what is left.
+    at_once: the share that goes when it triggers (phi). The rest follows as the mark goes on, or after a pause (30 s on Hyperliquid), and is
+        not in what a sale sets off at once.
     """
 
     at_once: float
-    rest_seconds: float | None
 
 
 # Priors of models.md 2.6, to be calibrated. Binance sends one large order first; OKX steps its upper tiers down; Hyperliquid sends a
 # fifth of large positions and waits 30 s.
 RELEASES: Final[dict[str, Release]] = {
-    "binance": Release(1.0, None),
-    "okx": Release(0.5, None),
-    "bybit": Release(0.7, None),
-    "hyperliquid": Release(0.2, 30.0),
+    "binance": Release(1.0),
+    "okx": Release(0.5),
+    "bybit": Release(0.7),
+    "hyperliquid": Release(0.2),
 }
-OTHERWISE: Final = Release(1.0, None)  # nothing is documented: all at once, the worst for the book
+OTHERWISE: Final = Release(1.0)  # nothing is documented: all at once, the worst for the book
 
 
 def release_of(venue: str) -> Release:

@@ -79,6 +79,7 @@ def hedged(
     LP = (WB - TMM1 + UPNL1 + sum cum - sum s q EP) / (sum q (mmr + fee) - sum s q). A leg of quantity 0 counts for nothing.
     """
     above = wallet - other_maintenance + other_pnl
+    gross = abs(wallet) + abs(other_maintenance) + abs(other_pnl)
     below = 0.0
     for i in range(sides.shape[0]):
         if quantities[i] == 0.0:
@@ -86,7 +87,10 @@ def hedged(
         if not sensible(int(sides[i]), quantities[i], entries[i], rates[i] + fee):
             return math.nan
         above += deductions[i] - sides[i] * quantities[i] * entries[i]
+        gross += abs(deductions[i]) + quantities[i] * entries[i]
         below += quantities[i] * (rates[i] + fee - sides[i])
+    if abs(above) <= ROUNDING * gross:  # nothing but rounding is left
+        above = 0.0
     return price_or_none(above, below)
 
 

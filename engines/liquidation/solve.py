@@ -54,7 +54,9 @@ TOLERANCE: Final = 8
 MAX_ROUNDS: Final = 9
 SETTINGS_SIZE: Final = 10
 
-_LEAST_SALE: Final = 1e-9  # of the depth: where any sale at all ignites
+# Where any sale at all ignites: of the reference sale, or where there is none of the depth.
+_LEAST_SHARE: Final = 0.01
+_LEAST_SALE: Final = 1e-9
 
 
 @kernel(I64(F64_2, F64_2, F64_2, F64_1, F64_1, F64_1, I64_1))
@@ -188,7 +190,9 @@ def solve_side(
         right = right and settings[i] >= 0.0
     if not (right and all_shares < math.inf and all_weights < math.inf and settings[INDEX_WEIGHT] <= 1.0):
         return BAD_SETTINGS
-    if not (settings[OVERSHOOT] < math.inf and settings[REFERENCE_BASE] < math.inf and settings[MAX_ROUNDS] < 1e6):
+    if not (
+        settings[OVERSHOOT] < math.inf and settings[REFERENCE_BASE] < math.inf and 1.0 <= settings[MAX_ROUNDS] < 1e6
+    ):
         return BAD_SETTINGS
     own, parts, sales = by_venue[0], by_venue[1], by_venue[2]
     hints = np.zeros(venues, np.int64)
@@ -217,7 +221,7 @@ def solve_side(
         sale = settings[REFERENCE_BASE]
         if ignites:
             sale = row[IGNITION_BASE] * (1.0 + settings[OVERSHOOT])
-        sale = max(sale, _LEAST_SALE * pooled[0, n - 1])
+        sale = max(sale, _LEAST_SHARE * settings[REFERENCE_BASE], _LEAST_SALE * pooled[0, n - 1])
         row[SALE_BASE] = sale
         row[POOLED_LANDING] = first_passage(x, pooled[0], pooled[2], scales[s], sale)
         row[POOLED_MULTIPLIER] = (sale + scales[s] * value_at(x, pooled[2], row[POOLED_LANDING], 0.0)) / sale

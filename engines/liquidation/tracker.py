@@ -46,6 +46,7 @@ class HawkesTracker:
         self._settings = settings or TrackerSettings()
         self._excitement = 0.0
         self._last: int | None = None
+        self._first = 0  # time of the first event
         self._times: deque[tuple[int, float]] = deque(maxlen=MAX_EVENTS)
         self._slot: int | None = None
         self._in_slot = 0
@@ -58,6 +59,7 @@ class HawkesTracker:
             return
         if self._last is not None:
             at_ns = max(at_ns, self._last)
+        self._first = self._first or at_ns
         self._close(at_ns)
         self._excitement = self._decayed(at_ns) + weight
         self._last = at_ns
@@ -86,7 +88,10 @@ class HawkesTracker:
         """n by maximum likelihood over the window; None on an incomplete feed or with fewer than hawkes.MIN_FITTED events."""
         if not self._complete:
             return None
-        begin = at_ns - self._settings.window_seconds * _SECOND_NS
+        if not self._times:
+            return None
+        # Before the first event nobody looked: that it was silent then is not known.
+        begin = max(at_ns - self._settings.window_seconds * _SECOND_NS, self._first)
         recent = [(t, w) for t, w in self._times if begin <= t <= at_ns]
         if len(self._times) == MAX_EVENTS and recent and self._times[0][0] > begin:
             begin = recent[0][0]  # older ones of the window are gone

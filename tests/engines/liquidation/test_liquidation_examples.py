@@ -188,7 +188,7 @@ def test_what_goes_to_the_book_at_once() -> None:
     assert partial.release_of("binance_usdm").at_once == 1.0
     assert partial.release_of("okx_swap").at_once == 0.5
     assert partial.release_of("bybit_inverse").at_once == 0.7
-    assert partial.release_of("hyperliquid") == partial.Release(0.2, 30.0)
+    assert partial.release_of("hyperliquid") == partial.Release(0.2)
     assert partial.release_of("gate_usdt") == partial.OTHERWISE
 
 
