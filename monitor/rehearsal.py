@@ -116,7 +116,7 @@ class _Stage:
     def step(self) -> None:
         """One step of the simulated world."""
         self.now = EPOCH + self.source.next_due()
-        for frame in self.source.step():
+        for frame in list(self.source.step()):  # the venues finish their step before anybody asks them
             front = self.fronts[frame.venue]
             for session in self.sessions[frame.venue]:
                 if frame.key in session.topics:

@@ -45,6 +45,7 @@ class BybitSpotFrames(BybitFrames):
         self._full = {symbol: DiffStream(market.book) for symbol, market in self.markets.items()}
         self._updates = dict.fromkeys(self.markets, FIRST_ID)
         self._sequences = dict.fromkeys(self.markets, 0)  # `seq` of the last change published
+        self._owed: dict[str, list[bytes]] = {symbol: [] for symbol in self.markets}  # changes a snapshot showed first
 
     # -- streams
     def knows(self, key: str) -> bool:
@@ -58,6 +59,9 @@ class BybitSpotFrames(BybitFrames):
 
     def _books(self, symbol: str, touched: Ints) -> Iterator[Keyed]:
         yield from super()._books(symbol, touched)
+        for data in self._owed[symbol]:
+            yield FULL + symbol, data
+        self._owed[symbol].clear()
         self._full[symbol].collect(touched)
         if self.now_ms % FULL_MS == 0 and (changes := self._full[symbol].flush()):
             self._updates[symbol] += 1
@@ -101,6 +105,10 @@ class BybitSpotFrames(BybitFrames):
         return super().rest(path, query)
 
     def _full_book(self, symbol: str) -> RestReply:
+        """A state the stream passes through: what was not pushed yet gets a frame of its own, which comes with the next step."""
+        if changes := self._full[symbol].flush():
+            self._updates[symbol] += 1
+            self._owed[symbol].append(self._delta(symbol, changes))
         rows, spec = standing(self.markets[symbol].book, FULL_LEVELS), self.markets[symbol].spec
         bids, asks = (
             [[spec.price_text(tick), spec.size_text(lots)] for tick, lots in side] for side in rows.best_first
