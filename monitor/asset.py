@@ -13,6 +13,8 @@ from typing import Final
 from engines.depth.matched import matched_ratio
 from monitor.baselines import Baselines, Observation, SeriesKey
 from monitor.clock import SECOND
+from monitor.liquidation.model import AssetModel
+from monitor.liquidation.reading import MarketReading
 from monitor.refill import RefillWatch
 from monitor.regime import DepthRegime
 from monitor.views import AssetDepth, AssetView, DepthFigure, MarketView, Quality, Side
@@ -69,6 +71,7 @@ class Asset:
         self.regime = DepthRegime()
         self.window = LiquidationWindow()
         self.liquidated_usd = {"long": 0.0, "short": 0.0}
+        self.model = AssetModel()
         self._refill = RefillWatch()
         self.view: AssetView | None = None
 
@@ -96,6 +99,7 @@ class Asset:
         at: int,
         prices_usd: Mapping[str, float],
         common_price: Mapping[str, Sequence[DepthFigure]],
+        readings: Sequence[MarketReading] = (),
     ) -> AssetView:
         """The asset as it stands.
 
@@ -103,6 +107,7 @@ class Asset:
             markets: views of its markets, verified or not.
             prices_usd: "venue:market" -> mid in USD per coin, verified books only.
             common_price: "venue:market" -> depth around one common price (models.md 1.2 ref_price).
+            readings: what its markets bring to the liquidation model.
         """
         depth = self._depths(markets, at, {f"{m.venue}:{m.market}": m.depth for m in markets}, with_baseline=True)
         headline = next((d for d in depth if d.side == "bid" and d.band == HEADLINE_BAND), None)
@@ -115,20 +120,23 @@ class Asset:
             if f.side == "bid" and f.band == HEADLINE_BAND
         )
         refill = self._refill.step(headline.usd if headline else None, sources)
+        price_usd = statistics.median(prices_usd.values()) if prices_usd else None
+        cascade = self.model.second(readings, price_usd, at, self.liquidated_usd)
         self.view = AssetView(
             asset=self.name,
             at=at,
-            price_usd=statistics.median(prices_usd.values()) if prices_usd else None,
+            price_usd=price_usd,
             depth=depth,
             depth_ref_price=self._depths(markets, at, common_price, with_baseline=False),
             regime=self.regime.regime,
             regime_since=self.regime.since,
             score=None,
-            liquidated_usd={(p, "observed"): usd for p, usd in self.liquidated_usd.items()},
+            liquidated_usd={(p, "observed"): usd for p, usd in self.liquidated_usd.items()} | dict(cascade.forced_usd),
             liquidated_60s_usd=self.window.totals(at) if any(map(_audible, markets)) else {},
             refill_ratio=refill,
             quality=self._quality(markets, headline),
             markets=tuple(f"{m.venue}:{m.market}" for m in markets),
+            cascade=cascade,
         )
         return self.view
 

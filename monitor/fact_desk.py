@@ -106,6 +106,7 @@ class FactDesk:
         instrument = market.instrument
         asset = self._holdings.assets[instrument.asset]
         asset.liquidated(at, fact.position, usd)
+        asset.model.printed(instrument.venue, fact.coverage, at)
         self._outlet.liquidation(
             LiquidationPayload(
                 schema="undertow.liquidation.v1",

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from monitor.clock import SECOND
 from monitor.facts import Funding, IndexPrice, Instrument, LongShortRatio, MarkPrice, OpenInterest
-from monitor.money import notional_usd, price_per_coin
+from monitor.money import notional_usd, price_per_coin, size_of
 
 EIGHT_HOURS: Final = 28_800
 # Mark price and funding of a ticker that says nothing any more; the slowest speaks every 10 s.
@@ -91,6 +91,19 @@ class Figures:
             return None
         per_unit = Decimal(repr(price * self.instrument.unit_multiplier))
         return notional_usd(self.instrument, interest.quantity, per_unit, fx)
+
+    def open_interest(self) -> float | None:
+        """Coins; inverse: quote units of the contracts."""
+        interest = self._fact(OpenInterest)
+        if interest is None:
+            return None
+        if interest.quantity is not None:
+            return size_of(self.instrument, interest.quantity)
+        if interest.value_quote is None:
+            return None
+        if self.instrument.contract_type == "inverse":
+            return float(interest.value_quote)
+        return float(interest.value_quote) / self.mark if self.mark else None
 
     @property
     def long_short_ratio(self) -> float | None:

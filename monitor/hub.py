@@ -32,6 +32,7 @@ from monitor.feed.reasons import Reason
 from monitor.fx import FxRates
 from monitor.holdings import Holdings
 from monitor.links import Handler, Link
+from monitor.liquidation.model import AssetModel
 from monitor.market import Market, MarketOptions
 from monitor.outlet import Outlet
 from monitor.second import SecondEnd
@@ -76,6 +77,8 @@ class Hub:
         self.baselines, self.fx = self._holdings.baselines, self._holdings.fx
         self.states, self.markets, self.assets = self._holdings.states, self._holdings.markets, self._holdings.assets
         self.regimes_before: dict[str, tuple[Regime, int]] = {}  # of the run before this one
+        self.models_before: dict[str, object] = {}  # likewise: the liquidation models, as they were saved
+        self._models_left: dict[str, AssetModel] = {}  # of assets whose last market is gone; it may be listed again
         self.last_channel = Channel.OTHER  # of the frame taken last
         self.last_lag: int | None = None  # ns, of the frame taken last
         self._opened = 0  # connections so far
@@ -223,13 +226,15 @@ class Hub:
                 asset = Asset(instrument.asset, self._options.market.bands, self.baselines)
                 if (before := self.regimes_before.pop(instrument.asset, None)) is not None:
                     asset.regime.restore(*before)
+                asset.model.load(self.models_before.pop(instrument.asset, None))
+                asset.model = self._models_left.pop(instrument.asset, asset.model)
                 self.assets[instrument.asset] = asset
         state.polls.change(state.venue.venue_polls(event.instruments))
         if grown:
             state.polls.hasten()
         alive = {market.instrument.asset for market in self.markets.values()}
         for gone in [name for name in self.assets if name not in alive]:
-            del self.assets[gone]
+            self._models_left[gone] = self.assets.pop(gone).model
 
     # -- connections
     def _connected(self, event: Connected) -> None:

@@ -32,8 +32,9 @@ from monitor.facts import (
 from monitor.figures import Figures
 from monitor.fx import Pair
 from monitor.links import Link
+from monitor.liquidation.reading import BookCurves
 from monitor.market_lanes import MarketLanes, MarketOptions
-from monitor.money import notional_usd, price_per_coin
+from monitor.money import notional_usd, price_per_coin, size_of
 from monitor.polls import Polls
 from monitor.prints import Prints
 from monitor.tiers import from_venue, known_tiers
@@ -57,6 +58,8 @@ class Market(MarketLanes):
         self.figures = Figures(instrument)
         self.polls = Polls(self._asked())
         self.candles: Candles | None = None  # the last days by the hour; None: not known (yet)
+        self._candles_until: int | None = None
+        self.curves = BookCurves()
         self._bands = BandSet(options.bands)
         self._removed: deque[tuple[float, float]] = deque(maxlen=WITHDRAWAL_SECONDS)  # (cancelled, executed) a second
         self._tiers = known_tiers(venue, instrument, options.tiers)
@@ -88,7 +91,7 @@ class Market(MarketLanes):
             case MarkPrice() | IndexPrice() | Funding() | OpenInterest() | LongShortRatio():
                 self.figures.take(fact, until)
             case Candles():
-                self.candles = fact
+                self.candles, self._candles_until = fact, until
             case MarginTiers():
                 if from_venue(fact) or not from_venue(self._tiers):
                     self._tiers = fact
@@ -98,6 +101,10 @@ class Market(MarketLanes):
             case _:
                 pass
 
+    def candles_at(self, at: int) -> Candles | None:
+        """As long as they stand."""
+        return self.candles if self._candles_until is None or at <= self._candles_until else None
+
     def liquidated(self, fact: Liquidation, at: int, connection: int, fx: float | None, offset: int) -> float | None:
         """Count a forced closing once; its notional in USD, NaN when the rate is unknown, None when it is no news (`Prints.is_news`)."""
         if not self.prints.is_news(fact, at, connection, offset):
@@ -105,7 +112,7 @@ class Market(MarketLanes):
         priced = self.at_mark(fact)
         unpriced = fact.price_kind == "mark" and priced is fact
         usd = None if fx is None or unpriced else notional_usd(self.instrument, priced.quantity, priced.price, fx)
-        self.prints.add(fact, usd)
+        self.prints.add(fact, usd, size_of(self.instrument, priced.quantity))
         return math.nan if usd is None else usd
 
     def at_mark(self, fact: Liquidation) -> Liquidation:

@@ -21,6 +21,12 @@ def coins(instrument: Instrument, quantity: Decimal, price: Decimal) -> float:
     return float(quantity * instrument.contract_size) * instrument.unit_multiplier
 
 
+def size_of(instrument: Instrument, quantity: Decimal) -> float:
+    """A quantity in the unit open interest is counted in: coins; inverse: quote units of the contracts."""
+    size = float(quantity * instrument.contract_size)
+    return size if instrument.contract_type == "inverse" else size * instrument.unit_multiplier
+
+
 def price_per_coin(instrument: Instrument, price: float) -> float:
     """The quoted price of one coin."""
     return price / instrument.unit_multiplier

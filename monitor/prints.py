@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from monitor.clock import SECOND
 from monitor.facts import Liquidation, LiquidationKind, Position
@@ -15,13 +15,27 @@ LIQUIDATION_MAX_AGE: Final = 60 * SECOND
 SEEN_LIQUIDATIONS: Final = 1_024  # remembered to tell a second connection's copy; a minute of a heavy cascade
 POSITIONS: Final[tuple[Position, Position]] = ("long", "short")
 # A position closed against a profitable one, or handed to the venue's fund, meets no order of the book.
+LIQUIDATED: Final[tuple[LiquidationKind, ...]] = ("liquidation", "takeover")  # the holder's margin was gone
 APART: Final[tuple[LiquidationKind, ...]] = ("deleveraging", "takeover")
+
+
+class Forced(NamedTuple):
+    """Positions of one side that were closed by force since start, in the unit of open interest.
+
+    slots: seconds in which at least one print came, for feeds that show at most one a second.
+    """
+
+    prints: int = 0
+    size: float = 0.0
+    slots: int = 0
 
 
 class Prints:
     """Mutable; its market alone writes it."""
 
     def __init__(self) -> None:
+        self.forced: dict[Position, Forced] = dict.fromkeys(POSITIONS, Forced())
+        self._slot = dict.fromkeys(POSITIONS, 0)
         self.count = dict.fromkeys(POSITIONS, 0)
         self.usd = dict.fromkeys(POSITIONS, 0.0)
         self.dropped = 0  # copies, and prints of the past
@@ -59,9 +73,17 @@ class Prints:
             self._named.popitem(last=False)
         return True
 
-    def add(self, fact: Liquidation, usd: float | None) -> None:
-        """Count it. `usd` None: its worth is not known."""
+    def add(self, fact: Liquidation, usd: float | None, size: float) -> None:
+        """Count it. `usd` None: its worth is not known. size: coins; inverse: quote units."""
         position = fact.position
+        if fact.kind in LIQUIDATED:
+            slot = fact.venue_time // SECOND
+            prints, closed, slots = self.forced[position]
+            # A new mapping: who read the old one compares it with this one later.
+            self.forced = self.forced | {
+                position: Forced(prints + 1, closed + size, slots + (slot != self._slot[position]))
+            }
+            self._slot[position] = slot
         if fact.kind == "liquidation":
             self.count[position] += 1
             self.usd[position] += usd or 0.0

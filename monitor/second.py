@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,11 +11,13 @@ from monitor.alerts.evaluator import AlertEngine
 from monitor.fx import Pair
 from monitor.holdings import Holdings
 from monitor.links import Link
+from monitor.liquidation.read import read_market
+from monitor.liquidation.reading import MarketReading
 from monitor.market import Market
 from monitor.outlet import Outlet
 from monitor.views import DepthFigure, MarketView, ServiceView, VenueView
 
-ASSETS_A_PIECE: Final = 8
+ASSETS_A_PIECE: Final = 2  # each solves its cascade: about a millisecond with a dozen venues
 # Of one asset: "venue:market" -> mid in USD, and depth around their median.
 Around = tuple[dict[str, float], dict[str, tuple[DepthFigure, ...]]]
 
@@ -39,8 +41,9 @@ class SecondEnd:
         self._holdings.fx.update(self._pairs(at), at)
         views = self._market_views(at)
         around = {name: self._around(name, views, at) for name in self._holdings.assets}
+        readings = self._readings(views, at)
         venues = tuple(state.view() for state in self._holdings.states.values())
-        self._rest = self._conclusion(at, views, around, venues)
+        self._rest = self._conclusion(at, views, around, readings, venues)
 
     def conclude(self, pieces: int | None = None) -> bool:
         """Go on with the rest of the second, all of it or some pieces; False when nothing is left."""
@@ -56,6 +59,7 @@ class SecondEnd:
         at: int,
         views: Mapping[tuple[str, str], MarketView],
         around: Mapping[str, Around],
+        readings: Mapping[str, Sequence[MarketReading]],
         venues: tuple[VenueView, ...],
     ) -> Iterator[bool]:
         """What follows from the markets as they stood at `at`, in pieces of about a millisecond (60 markets).
@@ -72,7 +76,7 @@ class SecondEnd:
         stepped = []
         for number, asset in enumerate(assets.values(), 1):
             prices, figures = around[asset.name]
-            stepped.append(asset.step(by_asset[asset.name], at, prices, figures))
+            stepped.append(asset.step(by_asset[asset.name], at, prices, figures, readings[asset.name]))
             if number % ASSETS_A_PIECE == 0:
                 yield True
         draft = ServiceView(
@@ -122,6 +126,14 @@ class SecondEnd:
             fx = self._holdings.fx.rate(market.instrument.quote)
             views[key] = market.view(at, fx, *self._book_link(market), links.values(), self._stopped(market, at))
         return views
+
+    def _readings(self, views: Mapping[tuple[str, str], MarketView], at: int) -> dict[str, list[MarketReading]]:
+        """What every market brings to the liquidation model, by asset."""
+        found: dict[str, list[MarketReading]] = {name: [] for name in self._holdings.assets}
+        for key, view in views.items():
+            fx = self._holdings.fx.rate(view.quote)
+            found[view.asset].append(read_market(self._holdings.markets[key], view, fx, at))
+        return found
 
     def _observe(self, views: Mapping[tuple[str, str], MarketView], at: int) -> None:
         frozen = []

@@ -41,6 +41,8 @@ class TradeTally:
         self._frame = np.zeros(TALLY_SIZE)
         self.count = {"buy": 0, "sell": 0}
         self.volume_usd = {"buy": 0.0, "sell": 0.0}
+        self.size = {"buy": 0.0, "sell": 0.0}  # coins; inverse: quote units of the contracts
+        self.paid = 0.0  # sum of size * price per coin
         self.last_id = 0
         self.last_time = 0  # of the newest trade, where the venue repeats old ones
         self.meter: WithdrawalMeter | None = (
@@ -55,6 +57,10 @@ class TradeTally:
         buys, sells = int(sums[BUY_COUNT]), int(sums[SELL_COUNT])
         self.count["buy"] += buys
         self.count["sell"] += sells
+        for side, lots in (("buy", sums[BUY_LOTS]), ("sell", sums[SELL_LOTS])):
+            if lots:
+                self.size[side] += float(lots) * worth.size_unit
+        self.paid += float(sums[BUY_VALUE] + sums[SELL_VALUE]) * worth.lot_unit * worth.tick_unit
         if fx is None:
             return
         if buys:

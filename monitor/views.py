@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from monitor.cascade_views import CascadeView
 from monitor.facts import MarginTiers
 
 Basis = Literal["live", "snapshot", "floor"]
@@ -122,6 +123,7 @@ class AssetView:
     refill_ratio: Mapping[int, float]  # tau seconds -> RR after the last sweep (models 1.5)
     quality: Quality
     markets: tuple[str, ...]  # "venue:market"
+    cascade: CascadeView | None = None
 
 
 @dataclass(frozen=True, slots=True)

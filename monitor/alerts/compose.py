@@ -8,6 +8,8 @@ from typing import Final
 
 from monitor.alerts.payloads import (
     BookCount,
+    CascadeFigures,
+    CascadeRange,
     ConnectionCount,
     DepthPoint,
     FeedMarket,
@@ -19,6 +21,7 @@ from monitor.alerts.payloads import (
     RegimePayload,
     rfc3339,
 )
+from monitor.cascade_views import MAP_SCALES, CascadeView, Jump
 from monitor.views import AssetView, ConnectionView, MarketView, Regime, Side, VenueView
 
 MAX_DEGRADED: Final = 32  # lines in one payload; a venue of hundreds of markets may be out
@@ -38,8 +41,23 @@ def market_figures(view: AssetView | None) -> MarketFigures:
         depth_baseline_ratio=_known(bid.acute_ratio) if bid else None,
         liquidated_long_usd_60s=_known(view.liquidated_60s_usd.get("long")),
         liquidated_short_usd_60s=_known(view.liquidated_60s_usd.get("short")),
-        cascade=None,
+        cascade=cascade_range(view.cascade),
     )
+
+
+def cascade_range(view: CascadeView | None) -> CascadeRange | None:
+    """What a sale would set off, downwards, at each scaling; None while that is not known."""
+    side = view.sides.get("down") if view is not None else None
+    if side is None:
+        return None
+    low, base, high = (_figures(side.figures[scale].first) for scale in MAP_SCALES)
+    return CascadeRange(base=base, low=low, high=high, observed_ratio=_share(side.observed_ratio))
+
+
+def _figures(jump: Jump | None) -> CascadeFigures:
+    if jump is None:
+        return CascadeFigures(None, None, None, None)
+    return CascadeFigures(jump.distance_ratio, jump.ignition_usd, jump.landing_ratio, jump.forced_usd)
 
 
 def quality_figures(view: AssetView | None, degraded: Iterable[str] = ()) -> QualityFigures:
@@ -90,7 +108,7 @@ def regime_payload(view: AssetView, instance: str) -> RegimePayload | None:
         score=_known(view.score),
         price_usd=_known(view.price_usd),
         depth=depth,
-        cascade=None,
+        cascade=cascade_range(view.cascade),
         quality=quality_figures(view),
     )
 

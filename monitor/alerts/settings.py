@@ -143,6 +143,65 @@ class DepthDroughtSettings(BaseModel):
         return self
 
 
+class CascadeRiskSettings(BaseModel):
+    """A sale that would set off liquidations which feed themselves, downwards: how far away it is, and how large.
+
+    Two measures, the worse one counts: the drop at which the price would run away, in standard deviations of an hour; and the
+    sale that takes, as a share of what was sold net in the last five minutes. Nothing is raised while less than half of
+    the depth up to the landing is known, nor of a cascade that would force less than `floor_usd`.
+    """
+
+    model_config = _MODEL
+
+    enabled: bool = True
+    """Whether this kind is raised at all."""
+    floor_usd: Usd = 5_000_000.0
+    """A cascade that forces less is no alert: a desk trades that much without noticing."""
+    net_floor_usd: Usd = 1_000_000.0
+    """Net selling in five minutes below this is no selling to compare with."""
+    open_sigmas: Multiple = 1.0
+    """Distance, in standard deviations of an hour, at which the alert opens: an ordinary hour would reach it."""
+    warning_sigmas: Multiple = 0.5
+    """Distance at which it escalates to warning."""
+    critical_sigmas: Multiple = 0.25
+    """Distance at which it escalates to critical."""
+    close_sigmas: Multiple = 1.3
+    """Distance at which it closes."""
+    ease_warning_sigmas: Multiple = 0.7
+    """Distance at which it eases from warning."""
+    ease_critical_sigmas: Multiple = 0.35
+    """Distance at which it eases from critical."""
+    open_share_ratio: Multiple = 1.0
+    """Sale, over the net selling of the last five minutes, at which the alert opens: as much again would do it."""
+    warning_share_ratio: Multiple = 0.5
+    """Share at which it escalates to warning."""
+    critical_share_ratio: Multiple = 0.25
+    """Share at which it escalates to critical."""
+    close_share_ratio: Multiple = 1.5
+    """Share at which it closes."""
+    ease_warning_share_ratio: Multiple = 0.75
+    """Share at which it eases from warning."""
+    ease_critical_share_ratio: Multiple = 0.4
+    """Share at which it eases from critical."""
+    open_hold_seconds: Seconds = 10.0
+    """How long that must stand before it opens: quotes flicker."""
+    escalate_hold_seconds: Seconds = 5.0
+    """The same for warning and critical, also when it opens as one of them."""
+    ease_hold_seconds: Seconds = 30.0
+    """How long it must be better before it eases."""
+    close_hold_seconds: Seconds = 60.0
+    """How long it must be better before it closes."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for unit in ("sigmas", "share_ratio"):
+            rising = [f"{step}_{unit}" for step in ("critical", "warning", "open", "close")]
+            easing = [f"{step}_{unit}" for step in ("ease_critical", "ease_warning", "close")]
+            for names in (rising, easing, rising[:1] + easing[:1], rising[1:2] + easing[1:2]):
+                _rising(*((name, getattr(self, name)) for name in names))
+        return self
+
+
 class FeedFaultSettings(BaseModel):
     """Books that are not verified, channels that fell silent, subscriptions refused, venues halted or behind.
 
@@ -201,4 +260,5 @@ class AlertsSettings(BaseModel):
 
     liquidation_burst: LiquidationBurstSettings = LiquidationBurstSettings()
     depth_drought: DepthDroughtSettings = DepthDroughtSettings()
+    cascade_risk: CascadeRiskSettings = CascadeRiskSettings()
     feed_fault: FeedFaultSettings = FeedFaultSettings()

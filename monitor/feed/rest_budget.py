@@ -16,9 +16,10 @@ from monitor.feed.window import SpendWindow
 from monitor.venues.base import Limits, RestPurpose, RestRequest
 
 # No socket opens without the first where the venue hands out addresses, and nothing runs without the second; a poll weighs a
-# twentieth of a deep snapshot, and a crash that wants many of those must not cost the open interest. The past is asked for after the
-# present (a start asks for all of it at once), but before deep snapshots, of which there may never be an end.
-PRIORITY: tuple[RestPurpose, ...] = ("address", "instruments", "snapshot", "poll", "history", "deep")
+# twentieth of a deep snapshot, and a crash that wants many of those must not cost the open interest. The past is asked for last (a start
+# asks for all of it at once, and the outer bands are missed sooner), but of deep snapshots there may never be an end: see DEEP_IN_A_ROW.
+PRIORITY: tuple[RestPurpose, ...] = ("address", "instruments", "snapshot", "poll", "deep", "history")
+DEEP_IN_A_ROW = 4  # while the past waits; then one request for it goes first
 SAFE_SHARE = (
     0.9  # of the venue's whole limit, ours and that of others at this address: beyond, we wait for its window to pass
 )
@@ -51,6 +52,7 @@ class RestBudget:
         self._wire_weight = 0
         self._cool: dict[Identity, tuple[int, int]] = {}  # failures in a row, not before
         self._attempts: dict[Identity, int] = {}
+        self._deep_in_a_row = 0
         self._paused_until = 0
         self._rate_limited = 0  # in a row
         self._halted_until = 0
@@ -154,8 +156,10 @@ class RestBudget:
         return max(self._paused_until, self._halted_until)
 
     def _in_order(self) -> Iterator[RestRequest]:
-        for markets in self._queues.values():
-            for queue in markets.values():
+        due = self._deep_in_a_row >= DEEP_IN_A_ROW and bool(self._queues["history"])
+        order = (*PRIORITY[:-2], "history", "deep") if due else PRIORITY
+        for purpose in order:
+            for queue in self._queues[purpose].values():
                 yield from queue
 
     def _send(self, request: RestRequest, at: int) -> None:
@@ -165,6 +169,10 @@ class RestBudget:
         queue.remove(request)
         if queue:
             markets[market] = queue  # to the end: the other markets come first
+        if request.purpose == "history":
+            self._deep_in_a_row = 0
+        elif request.purpose == "deep":
+            self._deep_in_a_row = self._deep_in_a_row + 1 if self._queues["history"] else 0
         self._own.spend(at, request.weight)
         self._since_header += request.weight
         self._wire_weight += request.weight

@@ -16,6 +16,7 @@ from monitor.alerts.payloads import MARKET, Change
 from monitor.alerts.settings import AlertsSettings
 from monitor.clock import SECOND
 from monitor.feed.reasons import HALT_STATUS, Reason
+from monitor.metrics import cascade
 from monitor.metrics.histogram import Histogram
 from monitor.metrics.markets import BREATH_SECONDS
 from monitor.metrics.process import ProcessMetrics
@@ -85,6 +86,8 @@ def _assets(assets: Sequence[AssetView]) -> Iterable[Family]:
             for (position, estimate), usd in asset.liquidated_usd.items()
         ),
     )
+    for name in cascade.READERS:
+        yield _family(name, cascade.samples(name, assets))
     yield _family(
         "regime",
         (

@@ -46,7 +46,6 @@ class Metric:
         return self.full_name.removesuffix("_total") if self.kind == "counter" else self.full_name
 
 
-CASCADE = "the liquidation model"
 DETECTOR = "the detector"
 RELOAD = "reloading settings while running"
 
@@ -115,14 +114,24 @@ METRICS: tuple[Metric, ...] = (
     Metric("regime", "gauge", "1 for the regime the asset is in, 0 for the others; absent before the first verified book.", ("asset", "regime"), "asset"),
     Metric("stress_score", "gauge", "Detector statistic over its alarm threshold; 1 is the alarm.", ("asset",), "asset", DETECTOR),
     Metric("detector_false_alarm_ratio", "gauge", "Realised over targeted false alarms, 14 days.", ("asset",), "asset", DETECTOR),
-    Metric("cascade_gain", "gauge", "Forced selling set off by one more unit of selling, at the current price.", ("asset", "side", "scale"), "asset", CASCADE),
-    Metric("cascade_distance_ratio", "gauge", "Drop at which a cascade runs away; +Inf when none is in range.", ("asset", "side", "scale"), "asset", CASCADE),
-    Metric("cascade_ignition_usd", "gauge", "Sale that sets off a runaway cascade.", ("asset", "side", "scale"), "asset", CASCADE),
-    Metric("cascade_landing_ratio", "gauge", "Drop at which the cascade stops.", ("asset", "side", "scale"), "asset", CASCADE),
-    Metric("cascade_forced_usd", "gauge", "Extra forced selling from ignition to landing.", ("asset", "side", "scale"), "asset", CASCADE),
-    Metric("cascade_observed_ratio", "gauge", "Share of the absorption up to the landing that rests on known depth.", ("asset", "side"), "asset", CASCADE),
-    Metric("liquidation_exposure_usd", "gauge", "Estimated positions that would be liquidated within a distance.", ("asset", "position", "distance"), "asset", CASCADE),
-    Metric("liquidation_exposure_bin_usd", "gauge", "Estimated positions to be liquidated in one of 40 bins of 0.5%.", ("asset", "position", "distance"), "asset", CASCADE),
+    Metric("cascade_gain", "gauge", "Forced selling set off by one more unit of selling, at the current price.", ("asset", "side", "scale"), "asset"),
+    Metric("cascade_distance_ratio", "gauge", "Drop at which a cascade runs away; +Inf when none is in range.", ("asset", "side", "scale"), "asset"),
+    Metric("cascade_ignition_usd", "gauge", "Sale that sets off a runaway cascade.", ("asset", "side", "scale"), "asset"),
+    Metric("cascade_landing_ratio", "gauge", "Drop at which the cascade stops.", ("asset", "side", "scale"), "asset"),
+    Metric("cascade_forced_usd", "gauge", "Extra forced selling from ignition to landing.", ("asset", "side", "scale"), "asset"),
+    Metric("cascade_observed_ratio", "gauge", "Share of the absorption up to the landing that rests on known depth.", ("asset", "side"), "asset"),
+    Metric("liquidation_exposure_usd", "gauge", "Estimated positions that would be liquidated within a distance.", ("asset", "position", "distance"), "asset"),
+    Metric("liquidation_exposure_bin_usd", "gauge", "Estimated positions to be liquidated in one of 40 bins of 0.5%.", ("asset", "position", "distance"), "asset"),
+    Metric("exposure_map_calibrated", "gauge", "1 while the exposure map beats the null map out of sample and drives the cascade; 0: it is indicative, the null map does.", ("asset",), "asset"),
+    Metric("exposure_map_intervals", "gauge", "Intervals with liquidations the map was scored on, old ones fading.", ("asset",), "asset"),
+    Metric("exposure_map_deviance_ratio", "gauge", "Out-of-sample deviance of the map over that of the null map; below 1 it is better.", ("asset",), "asset"),
+    Metric("exposure_map_rank_correlation", "gauge", "Rank correlation of predicted and seen liquidations, -1 to 1.", ("asset",), "asset"),
+    Metric("exposure_map_slope", "gauge", "Slope of seen on predicted liquidations; 0.5 to 2 is accepted.", ("asset",), "asset"),
+    Metric("exposure_map_coverage_ratio", "gauge", "Share of the known open interest that the map holds.", ("asset",), "asset"),
+    Metric("volatility_1h_ratio", "gauge", "Standard deviation of an hour's return.", ("asset",), "asset"),
+    Metric("net_sold_5m_usd", "gauge", "Takers' sales less purchases of the last five minutes, all markets; negative: bought.", ("asset",), "asset"),
+    Metric("liquidation_intensity", "gauge", "Liquidations a second, self-excitation included.", ("asset",), "asset"),
+    Metric("liquidation_branching_ratio", "gauge", "Liquidations one liquidation sets off, from complete feeds only; never a reason for an alert by itself.", ("asset",), "asset"),
     # -- alerts
     Metric("alert_open", "gauge", "1 while an alert of this kind and severity is open.", ("asset", "kind", "severity"), "alert"),
     Metric("alerts_total", "counter", "Transitions of alerts.", ("asset", "kind", "transition"), "alert"),

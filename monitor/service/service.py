@@ -204,7 +204,10 @@ class Service:
     async def _save(self, hub: Hub, alerts: AlertEngine, store: StateStore) -> None:
         while True:
             await asyncio.sleep(memory.SAVE_SECONDS)
-            memory.save(hub, alerts, store, self._clock.now())
+            memory.save_rules(hub, alerts, store, self._clock.now())
+            for name in list(hub.assets):  # one after another, with frames in between
+                await asyncio.sleep(PIECE_PAUSE_SECONDS)
+                memory.save_model(hub, name, store, self._clock.now())
 
 
 def _spread(hub: Hub, loop: asyncio.AbstractEventLoop, failed: Callable[[str, Exception], object]) -> None:

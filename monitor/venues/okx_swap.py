@@ -153,7 +153,8 @@ class OkxSwap(okx.OkxVenue):
         symbol, family = instrument.symbol, instrument.symbol.removesuffix(SWAP)
         url = f"{okx.REST}/api/v5/public/position-tiers?instType=SWAP&tdMode=cross&instFamily={family}"
         tiers = RestRequest("poll", url, 2, symbol, "margin_tiers")
-        ratio = RestRequest("poll", f"{RATIO}?instId={symbol}&period=5m&limit=1", 4, symbol, LONG_SHORT)
+        # Of the past too: its weight at a start would keep deep books waiting.
+        ratio = RestRequest("history", f"{RATIO}?instId={symbol}&period=5m&limit=1", 4, symbol, LONG_SHORT)
         return [Poll(tiers, TIERS_SECONDS), Poll(ratio, LONG_SHORT_SECONDS), *super().polls(instrument)]
 
     def polled(self, reader: Reader, data: object) -> list[Fact]:

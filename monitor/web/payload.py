@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
-from monitor.alerts import payloads
 from monitor.clock import SECOND
 from monitor.facts import MarginTiers
 from monitor.tiers import tiers_source
 from monitor.views import AlertView, AssetDepth, AssetView, DepthFigure, MarketView, ServiceView, Side, VenueView
+from monitor.web.cascade_payload import cascade_row, exposure_row
+from monitor.web.times import rfc3339
 
 Json = dict[str, Any]
 
@@ -20,11 +21,6 @@ Json = dict[str, Any]
 def encode(payload: object) -> bytes:
     """JSON text. NaN and infinities, which JSON does not have, become null."""
     return orjson.dumps(payload, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def rfc3339(moment: int | None) -> str | None:
-    """Integer ns since the epoch as the payloads write it; None when unknown."""
-    return None if moment is None else payloads.rfc3339(moment)
 
 
 def _figure(figure: DepthFigure) -> Json:
@@ -152,6 +148,10 @@ def asset_row(asset: AssetView) -> Json:
         "regime": asset.regime,
         "regime_since": rfc3339(asset.regime_since),
         "liquidated_60s_usd": dict(asset.liquidated_60s_usd),
+        "cascade": None if asset.cascade is None else cascade_row(asset.cascade),
+        "exposure": None
+        if asset.cascade is None or asset.cascade.exposure is None
+        else exposure_row(asset.cascade.exposure),
         "quality": {
             "confidence": asset.quality.confidence,
             "coverage_ratio": asset.quality.coverage_ratio,

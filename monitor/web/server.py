@@ -14,11 +14,14 @@ from monitor.metrics.process import ProcessMetrics
 from monitor.metrics.render import DEFAULT_MAX_SERIES
 from monitor.views import AssetView, ServiceView
 from monitor.web.address import Address, listen_error, parse_listen
+from monitor.web.asked import what_if_json
 from monitor.web.bodies import BODY_SECONDS, BodyCache, json_response
+from monitor.web.cascade_payload import cascade_json, exposure_json
 from monitor.web.files import FILES
 from monitor.web.guard import Guard, error
-from monitor.web.payload import alerts_json, asset_json, encode, markets_json, overview_json, readiness, rfc3339
+from monitor.web.payload import alerts_json, asset_json, encode, markets_json, overview_json, readiness
 from monitor.web.scrape import Scraper
+from monitor.web.times import rfc3339
 
 SHUTDOWN_SECONDS = 2.0  # answers take milliseconds; what is not done by then is a client that does not read
 MAX_BODY_BYTES = 1_024  # nothing here reads a body
@@ -64,6 +67,8 @@ class HttpServer:
                 web.get("/api/v1/alerts", self._alerts),
                 web.get("/api/v1/assets", self._assets),
                 web.get("/api/v1/assets/{asset}", self._asset),
+                web.get("/api/v1/assets/{asset}/cascade", self._cascade),
+                web.get("/api/v1/assets/{asset}/exposure", self._exposure),
                 web.get("/api/v1/assets/{asset}/what-if", self._what_if),
             ]
         )
@@ -129,21 +134,28 @@ class HttpServer:
         return self._cached(request, lambda view: {"at": rfc3339(view.at), "assets": [a.asset for a in view.assets]})
 
     async def _asset(self, request: web.Request) -> web.Response:
+        return self._of_asset(request, asset_json)
+
+    async def _cascade(self, request: web.Request) -> web.Response:
+        return self._of_asset(request, lambda asset, _: cascade_json(asset))
+
+    async def _exposure(self, request: web.Request) -> web.Response:
+        return self._of_asset(request, lambda asset, _: exposure_json(asset))
+
+    def _of_asset(self, request: web.Request, make: Callable[[AssetView, ServiceView], object]) -> web.Response:
         view = self._view()
         asset = _find(view, request.match_info["asset"])
         if asset is None:
             return _unknown_asset(view, request.match_info["asset"])
-        return self._cached(request, lambda view: asset_json(asset, view))
+        return self._cached(request, lambda view: make(asset, view))
 
     async def _what_if(self, request: web.Request) -> web.Response:
         view, name = self._view(), request.match_info["asset"]
-        if _find(view, name) is None:
+        asset = _find(view, name)
+        if asset is None:
             return _unknown_asset(view, name)
-        return error(
-            501,
-            "what-if needs the cascade engine, which this version of Undertow does not have yet",
-            help="slippage_ratio in /api/v1/markets says what an order would cost in the book alone",
-        )
+        status, body = what_if_json(asset, request.query)
+        return json_response(encode(body), status)
 
 
 def _find(view: ServiceView, name: str) -> AssetView | None:

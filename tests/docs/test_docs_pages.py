@@ -20,9 +20,11 @@ from pydantic import BaseModel
 from engines.book.reader import Reason as BookReason
 from monitor.alerts.broker import BrokerFault
 from monitor.alerts.payloads import schemas
-from monitor.alerts.rules import feed_fault
+from monitor.alerts.rules import cascade_risk, feed_fault
+from monitor.alerts.settings import CascadeRiskSettings
 from monitor.alerts.topics import KINDS, TOPICS
 from monitor.capture.recording_set import LOST_CONNECTION
+from monitor.cascade_views import MAP_SCALES
 from monitor.cli.app import app
 from monitor.config import Settings, load_settings
 from monitor.feed.faults import FaultKind
@@ -282,6 +284,17 @@ def test_the_runbook_has_every_fault() -> None:
     assert set(runbook_table("Alerts do not arrive")) == {fault.value for fault in BrokerFault}
     said = re.findall(r'names\.append\("(\w+)"\)|\["(\w+)"\]', Path(feed_fault.__file__).read_text())
     assert set(runbook_table("The words of a `feed_fault` alert")) == {a or b for a, b in said}
+
+
+def test_the_runbook_has_all_evidence_of_a_cascade_risk() -> None:
+    source = Path(cascade_risk.__file__).read_text()
+    scaled = {f"distance_ratio_{scale}" for scale in MAP_SCALES}
+    assert 'evidence[f"distance_ratio_{scale}"]' in source
+    rows = prose(RUNBOOK).split("## A `cascade_risk` alert", 1)[1].split("\n## ", 1)[0].splitlines()
+    told = {name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert told - {"evidence"} == set(re.findall(r'"(\w+)": Evidence\(', source)) | scaled
+    keys = set(CascadeRiskSettings.model_fields)
+    assert {"open_sigmas", "open_share_ratio", "floor_usd", "open_hold_seconds"} <= keys
 
 
 def test_the_runbook_has_every_reason_of_readiness() -> None:

@@ -23,6 +23,15 @@ depth_ratio = 0.000001
 # Exported, and absent in this run for a reason.
 ABSENT = {
     "outbox_oldest_timestamp_seconds": "nothing waits for the broker at the end",
+    **dict.fromkeys(
+        ("cascade_ignition_usd", "cascade_landing_ratio", "cascade_forced_usd"), "there may be no cascade within range"
+    ),
+    **dict.fromkeys(
+        ("exposure_map_deviance_ratio", "exposure_map_rank_correlation", "exposure_map_slope"),
+        "maps are scored once a minute, and the run is shorter",
+    ),
+    "net_sold_5m_usd": "the run is shorter than five minutes",
+    "liquidation_branching_ratio": "counted over ten minutes at least",
 }
 
 

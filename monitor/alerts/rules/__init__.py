@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.alerts.rules.base import Rule
+from monitor.alerts.rules.cascade_risk import CascadeRisk
 from monitor.alerts.rules.depth_drought import DepthDrought
 from monitor.alerts.rules.feed_fault import FeedFault
 from monitor.alerts.rules.liquidation_burst import LiquidationBurst
@@ -16,6 +17,8 @@ def make_rules(settings: AlertsSettings) -> tuple[Rule, ...]:
         found.append(LiquidationBurst(settings.liquidation_burst))
     if settings.depth_drought.enabled:
         found.append(DepthDrought(settings.depth_drought))
+    if settings.cascade_risk.enabled:
+        found.append(CascadeRisk(settings.cascade_risk))
     if settings.feed_fault.enabled:
         found.append(FeedFault(settings.feed_fault))
     return tuple(found)

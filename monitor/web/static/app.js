@@ -1,7 +1,8 @@
 // The page: asks /api/v1/overview once a second and shows it. It holds no state but the chosen band.
 
 import { clock, day, percent, price, seconds, usd, words } from "./format.js";
-import { element, figure, keyed, name, text } from "./dom.js";
+import { element, figure, headers, keyed, name, text } from "./dom.js";
+import { makeLiquidations } from "./liquidations.js";
 
 const ASK_EVERY = 1000;
 const GIVE_UP_AFTER = 3000; // an answer takes milliseconds; later than this it is not "now"
@@ -144,34 +145,26 @@ function makeAsset(asset) {
   const depth = element("table", "bands");
   depth.append(
     element("caption", "", "Depth around mid, all venues"),
-    element("thead", "", row(["Bids", "of usual", "within", "of usual", "Asks"], ["wide", "", "", "", "wide"])),
+    headers(["Bids", "of usual", "within", "of usual", "Asks"], ["wide", "", "", "", "wide"]),
     (card.parts.bands = element("tbody")),
   );
   const markets = element("table", "markets");
-  card.parts.head = element("thead", "", row([
+  card.parts.head = headers([
     "Market", "Book", "Mid", "Spread", "Reach bid / ask", "Bids", "Asks", "Funding 8 h", "Open interest", "Updated",
-  ], ["", "", "n", "n", "n", "n", "n", "n", "n", "n"]));
+  ], ["", "", "n", "n", "n", "n", "n", "n", "n", "n"]);
   markets.append(element("caption", "", `${asset.asset} markets`), card.parts.head, (card.parts.markets = element("tbody")));
   const scroll = element("div", "scroll", markets);
   scroll.tabIndex = 0;
   scroll.setAttribute("role", "region");
   scroll.setAttribute("aria-label", `${asset.asset} markets`);
+  card.parts.liquidations = makeLiquidations(asset.asset, id);
   card.append(
     element("div", "head", title, card.parts.price, card.parts.regime),
     element("div", "top", element("div", "", facts, card.parts.degraded), depth),
     scroll,
+    card.parts.liquidations.node,
   );
   return card;
-}
-
-function row(labels, classes) {
-  const tr = element("tr");
-  labels.forEach((label, i) => {
-    const th = element("th", classes[i], label);
-    th.scope = "col";
-    tr.append(th);
-  });
-  return tr;
 }
 
 function updateAsset(card, asset, view) {
@@ -200,6 +193,7 @@ function updateAsset(card, asset, view) {
   text(parts.head.rows[0].cells[5], `Bids ${band}`);
   text(parts.head.rows[0].cells[6], `Asks ${band}`);
   keyed(parts.markets, markets, (m) => `${m.venue} ${m.market}`, makeMarket, (node, m) => updateMarket(node, m, band, view.at));
+  parts.liquidations.update(asset, view.at);
 }
 
 // How many of the markets in an asset's figure rest on which basis.

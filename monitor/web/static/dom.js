@@ -34,6 +34,25 @@ export function figure(node, value, mark = "") {
   }
 }
 
+// A figure, or "not known" with its reason.
+export function told(node, value, reason) {
+  const known = value !== null && value !== undefined;
+  name(node, known ? "" : "unknown");
+  text(node, known ? value : `not known: ${reason}`);
+}
+
+// The head of a table.
+export function headers(labels, classes) {
+  const tr = element("tr");
+  labels.forEach((label, i) => {
+    // an empty corner heads nothing
+    const cell = element(label ? "th" : "td", classes[i], label);
+    if (label) cell.scope = "col";
+    tr.append(cell);
+  });
+  return element("thead", "", tr);
+}
+
 // Keeps one child of `parent` for each item, in order, by key; children that stay keep their focus and scroll.
 export function keyed(parent, items, keyOf, make, update) {
   const old = parent.children_by_key ?? new Map();

@@ -37,6 +37,11 @@ export function price(x) {
   return x.toLocaleString("en-US", { maximumSignificantDigits: 6 });
 }
 
+// A price of which only so much is meant.
+export function rounded(x, digits = 5) {
+  return known(x) ? price(Number(x.toPrecision(digits))).replace(/\.00$/, "") : null;
+}
+
 export function seconds(x) {
   if (!known(x)) return null;
   if (x < 0) return "0 ms";

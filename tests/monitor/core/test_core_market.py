@@ -488,7 +488,9 @@ def test_liquidations_of_two_connections_through_the_hub() -> None:
     rig.tick(2)
     view = rig.market_view()
     assert (view.counters["liquidations_total|long"], view.counters["liquidations_total|short"]) == (1, 1)
-    assert rig.asset_view().liquidated_usd == {("long", "observed"): 30_000.0, ("short", "observed"): 15_000.25}
+    estimates = ("observed", "low", "base", "high")  # what a sampled feed hid follows with the minute
+    expected = {"long": 30_000.0, "short": 15_000.25}
+    assert rig.asset_view().liquidated_usd == {(p, e): usd for p, usd in expected.items() for e in estimates}
     assert [payload.position for payload in rig.outlet.prints] == ["long", "short"]
 
 

@@ -16,6 +16,7 @@ from feed_fakes import TinyVenue
 from feed_servers import TinyServer, running
 
 from monitor.capture.format import encode
+from monitor.clock import SECOND
 from monitor.errors import FrameError
 from monitor.events import Connected, Fetch, OpenSuccessor, RestReplied
 from monitor.feed.rest_budget import PRIORITY, RestBudget
@@ -178,11 +179,24 @@ async def test_an_address_that_is_none_is_a_failed_connect_without_its_text(addr
 def test_addresses_go_before_everything_else() -> None:
     assert PRIORITY[0] == "address"
     budget = RestBudget(TinyVenue().limits, 0.3, 3)
-    order = ["deep", "history", "poll", "snapshot", "instruments", "address"]
+    order = ["history", "deep", "poll", "snapshot", "instruments", "address"]
     for purpose in order:
         budget.submit(RestRequest(purpose, "http://x/", 1, key=purpose), 0)  # type: ignore[arg-type]
     taken = []
     while (request := budget.take(0)) is not None:
         taken.append(request.purpose)
         budget.succeeded(request)
-    assert taken == ["address", "instruments", "snapshot", "poll", "history", "deep"]
+    assert taken == ["address", "instruments", "snapshot", "poll", "deep", "history"]
+
+
+def test_deep_snapshots_without_an_end_do_not_starve_the_past() -> None:
+    budget, taken = RestBudget(TinyVenue().limits, 0.3, 3), []
+    for market in ("A", "B"):
+        budget.submit(RestRequest("history", "http://x/", 1, market), 0)
+    for number in range(12):
+        budget.submit(RestRequest("deep", "http://x/", 1, f"M{number}"), 0)
+        request = budget.take(number * 60 * SECOND)
+        assert request is not None
+        taken.append(request.purpose)
+        budget.succeeded(request)
+    assert [place for place, purpose in enumerate(taken) if purpose == "history"] == [4, 9]

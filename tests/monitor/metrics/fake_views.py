@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import fake_cascade
+
 from monitor.metrics.table import market_counter_keys
 from monitor.views import (
     AlertView,
@@ -169,7 +171,11 @@ def service(**changes: Any) -> ServiceView:
             market("binance_usdm", "ETHUSDT", "ETH", price=3_012.34),
         ),
         assets=(
-            asset("BTC", markets=("binance_usdm:BTCUSDT", "okx_swap:BTC-USDT-SWAP", "bybit_linear:BTCUSDT")),
+            asset(
+                "BTC",
+                markets=("binance_usdm:BTCUSDT", "okx_swap:BTC-USDT-SWAP", "bybit_linear:BTCUSDT"),
+                cascade=fake_cascade.cascade(),
+            ),
             asset("ETH", 3_012.34, markets=("binance_usdm:ETHUSDT",), regime="normal"),
         ),
         venues=(venue("binance_usdm"), venue("okx_swap"), venue("bybit_linear")),

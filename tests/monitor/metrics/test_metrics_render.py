@@ -171,7 +171,8 @@ def test_alert_counters_begin_at_zero() -> None:
     assert value(found, "alerts_total", asset="ETH", kind="depth_drought", transition="opened") == 0
     assert value(found, "alerts_total", asset="MARKET", kind="feed_fault", transition="closed") == 0
     assert value(found, "alerts_total", asset="ETH", kind="feed_fault", transition="opened") is None
-    assert value(found, "alerts_total", asset="ETH", kind="cascade_risk", transition="opened") is None
+    assert value(found, "alerts_total", asset="ETH", kind="cascade_risk", transition="opened") == 0
+    assert value(found, "alerts_total", asset="ETH", kind="market_stress", transition="opened") is None
 
 
 def test_what_comes_twice_is_written_once() -> None:

@@ -181,6 +181,7 @@ const rows = [
   f.usd(5123456), f.usd(999600), f.usd(999400), f.usd(0), f.usd(12.345), f.usd(842), f.usd(1.2e9), f.usd(-2.5e6), f.usd(null), f.usd(NaN), f.usd(undefined),
   f.percent(0.0012), f.percent(0.62), f.percent(0.0995), f.percent(0.0123), f.percent(1.6632e-6), f.percent(0), f.percent(-0.0001), f.percent(null),
   f.price(60123.456), f.price(3.14159), f.price(0.000012345678), f.price(null),
+  f.rounded(60123.456), f.rounded(60123.456, 6), f.rounded(3.14159, 3), f.rounded(0.0123456, 3), f.rounded(null),
   f.seconds(0.003), f.seconds(0.9999), f.seconds(59.97), f.seconds(7200), f.seconds(-1), f.seconds(null),
 ];
 document.getElementById("out").textContent = JSON.stringify(rows);
@@ -211,5 +212,6 @@ async def test_figures_are_written_as_in_the_field(browse: Browse) -> None:
         '["$5.1M","$1.0M","$999K","$0","$12.35","$842","$1.2B","-$2.5M",null,null,null,'
         '"0.12%","62%","10%","1.2%","0.00017%","0%","-0.010%",null,'
         '"60,123.46","3.1416","0.0000123457",null,'
+        '"60,123","60,123.50","3.14","0.0123",null,'
         '"3 ms","1.0 s","1 min","2.0 h","0 ms",null]'
     )
