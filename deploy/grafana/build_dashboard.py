@@ -236,6 +236,157 @@ LIQUIDATIONS = Row(
     ),
 )  # fmt: skip
 
+SCALE_LINES = tuple(
+    {
+        "matcher": {"id": "byRegexp", "options": f"/\\b{scale}$/"},
+        "properties": [
+            {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}},
+            {"id": "custom.lineStyle", "value": style},
+            {"id": "custom.lineWidth", "value": width},
+        ],
+    }
+    for scale, colour, style, width in (
+        ("low", "blue", {"fill": "dash", "dash": [8, 6]}, 1),
+        ("base", "text", {"fill": "solid"}, 2),
+        ("high", "orange", {"fill": "dot", "dash": [2, 5]}, 1),
+    )
+)
+BESIDE = {  # what the figures of a panel are compared with
+    "matcher": {"id": "byRegexp", "options": "/^(an hour|net sold)/"},
+    "properties": [
+        {"id": "color", "value": {"mode": "fixed", "fixedColor": "purple"}},
+        {"id": "custom.fillOpacity", "value": 12},
+    ],
+}
+CALIBRATED = mapping({1: ("calibrated", "green"), 0: ("indicative", "orange")})
+LIMITS: dict[str, Any] = {"thresholdsStyle": {"mode": "dashed"}}
+
+
+def exposure_rows(position: str, sign: str) -> Query:
+    """A series a bin, named by its far edge in percent of the price; what is below the price is negative."""
+    bins = f'undertow_liquidation_exposure_bin_usd{{{ASSET}, position="{position}"}}'
+    return Query(f'sum by (row) (label_replace({bins}, "row", "{sign}$1", "distance", "(.+)%"))', "{{row}}")
+
+
+def cascade(metric: str, side: str) -> Query:
+    """Finite figures only: +Inf says that there is no cascade in range, and would break the axis."""
+    return Query(f'undertow_cascade_{metric}{{{ASSET}, side="{side}"}} < Inf', "{{scale}}")
+
+
+MODEL = Row(
+    "Liquidation model",
+    (
+        Panel(
+            "Where positions would be liquidated",
+            (exposure_rows("long", "-"), exposure_rows("short", "")),
+            USD,
+            "USD in bands of 0.5% by their distance from the price of each moment, in percent: longs below zero, shorts above. Estimated from "
+            "open interest, trades and leverage habits; how far it can be believed is told beside it.",
+            kind="heatmap",
+            width=24,
+            height=11,
+            options={
+                "cellValues": {"unit": USD},
+                "yAxis": {"axisPlacement": "left", "axisLabel": "% from the price", "reverse": False},
+            },
+        ),
+        Panel(
+            "Exposure map",
+            (Query(f"undertow_exposure_map_calibrated{{{ASSET}}}", "{{asset}}"),),
+            "none",
+            "calibrated: out of sample it beats open interest spread evenly, and drives the cascade. indicative: that even spread drives it.",
+            kind="stat",
+            width=4,
+            defaults={"mappings": CALIBRATED},
+        ),
+        Panel(
+            "Intervals scored",
+            (Query(f"undertow_exposure_map_intervals{{{ASSET}}}", "{{asset}}"),),
+            "none",
+            "Intervals with liquidations the map was scored on; old ones fade.",
+            kind="stat",
+            width=4,
+            defaults={"decimals": 0},
+        ),
+        Panel(
+            "Marks of the map",
+            (
+                Query(f"undertow_exposure_map_deviance_ratio{{{ASSET}}}", "deviance over null map"),
+                Query(f"undertow_exposure_map_slope{{{ASSET}}}", "slope"),
+                Query(f"undertow_exposure_map_rank_correlation{{{ASSET}}}", "rank correlation"),
+                Query(f"undertow_exposure_map_coverage_ratio{{{ASSET}}}", "share of open interest"),
+            ),
+            "none",
+            "Out of sample. Deviance below 1 beats the null map (dashed). The slope of seen on predicted is accepted from 0.5 to 2. "
+            "Absent while too little was scored.",
+            defaults={"thresholds": thresholds((None, "transparent"), (1, "orange")), "min": 0},
+            custom=LIMITS,
+        ),
+        Panel(
+            "Depth seen on the way",
+            (Query(f"undertow_cascade_observed_ratio{{{ASSET}}}", "{{side}}"),),
+            RATIO,
+            "Share of the absorption up to the landing that rests on known depth. Below one half (dashed) the figures are indicative and raise no "
+            "alert.",
+            defaults={"thresholds": thresholds((None, "transparent"), (0.5, "orange")), "min": 0, "max": 1},
+            custom=LIMITS,
+            overrides=[colour_of("/down/", "red"), colour_of("/up/", "green")],
+        ),
+        Panel(
+            "Drop at which a cascade runs away",
+            (
+                cascade("distance_ratio", "down"),
+                Query(f"undertow_volatility_1h_ratio{{{ASSET}}}", "an hour's standard deviation"),
+            ),
+            RATIO,
+            "From there on forced selling feeds itself, with half the exposure map (low), the whole (base) and twice of it (high). No line: none "
+            "in range, or not known. A line inside the shaded standard deviation of an hour is within an ordinary hour's reach.",
+            overrides=(*SCALE_LINES, BESIDE),
+        ),
+        Panel(
+            "Sale that sets a cascade off",
+            (
+                cascade("ignition_usd", "down"),
+                Query(f"undertow_net_sold_5m_usd{{{ASSET}}} > 0", "net sold in 5 min"),
+            ),
+            USD,
+            "Beside what takers sold, net, in the last five minutes. No line: none in range, or not known.",
+            overrides=(*SCALE_LINES, BESIDE),
+        ),
+        Panel(
+            "Forced selling from ignition to landing",
+            (cascade("forced_usd", "down"),),
+            USD,
+            "On top of the sale that sets it off. Where nothing in range stops it, what is forced down to the end of the range.",
+            overrides=SCALE_LINES,
+        ),
+        Panel(
+            "Gain at the price",
+            (
+                Query(f'undertow_cascade_gain{{{ASSET}, side="down"}}', "down {{scale}}"),
+                Query(f'undertow_cascade_gain{{{ASSET}, side="up"}}', "up {{scale}}"),
+            ),
+            "none",
+            "Forced units that one more unit sets off. From 1 on (dashed) it sustains itself.",
+            width=12,
+            defaults={"thresholds": thresholds((None, "transparent"), (1, "red")), "min": 0},
+            custom=LIMITS,
+        ),
+        Panel(
+            "Liquidated a second, by estimate",
+            (
+                Query(
+                    f"sum by (position, estimate) (rate(undertow_asset_liquidated_usd_total{{{ASSET}}}{RATE}))",
+                    "{{position}} {{estimate}}",
+                ),
+            ),
+            USD,
+            "observed: as the venues publish it. low, base, high: with what venues that publish a sample leave out, estimated.",
+            width=12,
+        ),
+    ),
+)
+
 FEEDS = Row(
     "Feeds",
     (
@@ -424,7 +575,7 @@ def dashboard() -> Json:
     return {
         "uid": "undertow",
         "title": "Undertow",
-        "description": "Verified depth, liquidations and alerts. Made by deploy/grafana/build_dashboard.py; changes belong there.",
+        "description": "Verified depth, liquidations, the liquidation model and alerts. Made by deploy/grafana/build_dashboard.py; changes belong there.",
         "tags": ["undertow"],
         "schemaVersion": 41,
         "version": 1,
@@ -437,7 +588,7 @@ def dashboard() -> Json:
         "links": [],
         "annotations": {"list": []},
         "templating": {"list": variables},
-        "panels": build((NOW, PRICE, LIQUIDATIONS, FEEDS, SERVICE)),
+        "panels": build((NOW, PRICE, LIQUIDATIONS, MODEL, FEEDS, SERVICE)),
     }
 
 

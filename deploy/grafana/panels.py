@@ -67,6 +67,25 @@ _OPTIONS: Mapping[str, Json] = {
         "tooltip": {"mode": "single", "sort": "none"},
     },
     "table": {"cellHeight": "sm", "showHeader": True},
+    # Each series is a row, named by a number: Grafana sorts such rows by it.
+    "heatmap": {
+        "calculate": False,
+        "cellGap": 0,
+        "color": {
+            "mode": "scheme",
+            "scheme": "Viridis",
+            "scale": "exponential",
+            "exponent": 0.5,
+            "steps": 64,
+            "reverse": False,
+        },
+        "filterValues": {"le": 1e-9},
+        "legend": {"show": True},
+        "rowsFrame": {"layout": "auto"},
+        "showValue": "never",
+        "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
+        "yAxis": {"axisPlacement": "left", "reverse": False},
+    },
 }
 _CUSTOM: Mapping[str, Json] = {
     # Gaps stay gaps: a figure that is not known is absent, and a line across it would be a lie.

@@ -14,6 +14,7 @@ import build_dashboard
 import pytest
 from web_site import Prometheus
 
+from monitor.metrics.cascade import bin_name
 from monitor.metrics.table import METRICS
 
 Panel = dict[str, Any]
@@ -88,6 +89,9 @@ def test_every_metric_is_exported_and_every_label_is_its_own() -> None:
         "open_interest_usd", "funding_rate_8h_ratio", "book_verified", "book_gaps_total", "book_resyncs_total",
         "feed_lag_seconds", "feed_silent", "processing_seconds", "event_loop_lag_seconds", "alert_latency_seconds",
         "outbox_alerts", "mqtt_connected", "jit_compilations_total",
+        "liquidation_exposure_bin_usd", "cascade_distance_ratio", "cascade_ignition_usd", "cascade_forced_usd", "cascade_gain",
+        "cascade_observed_ratio", "volatility_1h_ratio", "net_sold_5m_usd", "exposure_map_calibrated", "exposure_map_intervals",
+        "exposure_map_deviance_ratio", "exposure_map_slope", "asset_liquidated_usd_total",
     } <= seen  # fmt: skip
 
 
@@ -123,6 +127,21 @@ async def every_query_finds_something(deployed_prometheus: Prometheus) -> None:
         metric, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]).groups()  # type: ignore[union-attr]
         values = await deployed_prometheus.query(f"count by ({label}) ({metric.replace('$asset', 'BTC')})")
         assert variable["current"]["value"] in {dict(labels)[label] for labels in values}
+
+
+def test_the_rows_of_the_heat_map_are_named_by_numbers() -> None:
+    """Grafana sorts rows by their names only where every one of them is a number."""
+    [panel] = [panel for panel in PANELS if panel["type"] == "heatmap"]
+    assert [target["legendFormat"] for target in panel["targets"]] == ["{{row}}", "{{row}}"]
+    below, above = (
+        re.findall(r'label_replace\(.*, "row", "(.*)", "distance", "(.*)"\)', t["expr"]) for t in panel["targets"]
+    )
+    named = [
+        float(re.sub(pattern, replaced.replace("$", "\\"), bin_name(0.005, number)))
+        for [(replaced, pattern)] in (below, above)
+        for number in range(40)
+    ]
+    assert sorted(named) == pytest.approx([n / 2 for n in range(-40, 41) if n])
 
 
 async def the_recording_rules_run(deployed_prometheus: Prometheus) -> None:
