@@ -32,8 +32,10 @@ bench: $(BENCH)/.ready system-mosquitto ## ours against four other order books o
 	$(BENCH)/bin/python -m pytest -q -m bench tests/bench
 	$(BENCH)/bin/python -m tests.bench
 
-study: $(VENV)/.test ## the models against real falls: the exposure map over February 2026, out of sample
+study: $(VENV)/.test ## the liquidation model against February 2026, out of sample, and against simulated worlds
 	$(BIN)/python -m tests.studies.exposure_feb2026
+	$(BIN)/python -m tests.studies.simulated_accounts
+	$(BIN)/python -m tests.studies.simulated_cascade
 
 soak: $(VENV)/.test system-mosquitto ## long runs
 	$(BIN)/python -m pytest -m soak

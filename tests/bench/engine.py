@@ -18,6 +18,7 @@ from engines.wire.grammar import SequenceRule
 from engines.wire.layout import ASK_COUNT, BID_COUNT, HEADER_SIZE, LAST_ID
 from engines.wire.scale import Grid, Scale
 from monitor.venues.registry import VENUES
+from tests.bench.asset_second import asset_figures
 from tests.bench.cascade import two_sides
 from tests.bench.exposure import map_figures
 from tests.bench.figures import Figure
@@ -64,7 +65,7 @@ def engine_figures(capture: Capture, groups: Sequence[Group]) -> list[Figure]:
     fine = books["5,000 levels a side, tick 0.01 at 60,000"]
     found.append(_cascade_figure())
     found.append(Figure("memory_fine_tick", "fine-tick book, memory", fine.nbytes / 1e6, "MB", goal=FINE_TICK_MB))
-    return [*found, *map_figures()]
+    return [*found, *map_figures(), *asset_figures(books["5,000 levels a side"])]
 
 
 def _frame_figures(capture: Capture, group: Group) -> list[Figure]:
