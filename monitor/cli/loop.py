@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -30,6 +31,8 @@ def stoppable() -> Iterator[None]:
     """Being asked to stop before the loop listens for it (imports take seconds) is a clean stop as well."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        # The exception may cut Python short while it reads a module; the end of the process closes that file.
+        warnings.simplefilter("ignore", ResourceWarning)
         raise typer.Exit(0)
 
     before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}

@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,31 @@ def test_asked_to_stop_while_it_starts_is_a_clean_stop(number: signal.Signals, s
     service.ask(number)
     assert service.end() == 0
     assert "Traceback" not in service.text
+
+
+ASKED_WHILE_A_FILE_IS_READ = """
+import os, signal, typer
+from monitor.cli.loop import stoppable
+
+def read():
+    file = open(os.devnull, "rb")
+    os.kill(os.getpid(), signal.SIGTERM)
+    file.close()
+
+try:
+    with stoppable():
+        read()
+except typer.Exit as end:
+    print("asked", end.exit_code)
+"""
+
+
+def test_asked_to_stop_while_a_module_is_read_says_nothing_of_the_file() -> None:
+    """As Python's own reader of modules is cut short, which no test can time."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASKED_WHILE_A_FILE_IS_READ], capture_output=True, text=True, check=True
+    )
+    assert (ended.stdout, ended.stderr) == ("asked 0\n", "")
 
 
 def test_without_a_network_it_stays_up_says_so_calmly_and_stops_cleanly(start: Start) -> None:
